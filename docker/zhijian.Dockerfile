@@ -35,7 +35,7 @@ ENV PATH=/opt/zhijian/bin:$PATH \
     ZHIJIAN_DATA_DIR=/var/lib/zhijian \
     ZHIJIAN_WEB_DIR=/opt/zhijian/web_client \
     ZHIJIAN_HTTP_HOST=0.0.0.0
-USER zhijian
+USER 10001
 VOLUME ["/var/lib/zhijian"]
 EXPOSE 8000/tcp 8001/udp
 ENTRYPOINT ["tini", "--"]
