@@ -18,7 +18,12 @@ def test_dockerfile_passes_the_linter() -> None:
 
 
 def test_compose_file_follows_the_compose_schema() -> None:
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", ROOT / "docker/compose.yaml"]
+    command = [
+        BIN / "check-jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        ROOT / "docker/compose.yaml",
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
 
@@ -36,4 +41,7 @@ def test_docker_pins_the_versions_the_makefile_pins() -> None:
     uv_version = re.search(r"UV_VERSION := (\S+)", makefile)
     assert uv_version is not None
     assert f"uv=={uv_version[1]}" in dockerfile
-    assert re.findall(r"maturin==[\d.]+", dockerfile) == re.findall(r"maturin==[\d.]+", (ROOT / "pyproject.toml").read_text())[:1]
+    assert (
+        re.findall(r"maturin==[\d.]+", dockerfile)
+        == re.findall(r"maturin==[\d.]+", (ROOT / "pyproject.toml").read_text())[:1]
+    )

@@ -12,7 +12,9 @@ GENERATED = ("web_client/src/api/generated/", "lecture_api/migrations/versions/"
 
 
 def tracked(*patterns: str) -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return [Path(name) for name in listed.split("\0") if name and (ROOT / name).exists()]
 
 

@@ -17,10 +17,17 @@ def test_named_libraries_are_direct_dependencies() -> None:
 
 def test_every_direct_dependency_is_imported_somewhere() -> None:
     module_of = {
-        "pyopenssl": "OpenSSL", "pydantic-settings": "pydantic_settings", "aiosqlite": "aiosqlite", "psycopg": "psycopg",
+        "pyopenssl": "OpenSSL",
+        "pydantic-settings": "pydantic_settings",
+        "aiosqlite": "aiosqlite",
+        "psycopg": "psycopg",
     }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    sources = "\n".join(path.read_text() for package in ("streaming", "recordings", "lecture_api") for path in (ROOT / package).rglob("*.py"))
+    sources = "\n".join(
+        path.read_text()
+        for package in ("streaming", "recordings", "lecture_api")
+        for path in (ROOT / package).rglob("*.py")
+    )
     unused = []
     for entry in project["project"]["dependencies"]:
         name = re.split(r"[\[=<>~ ]", entry)[0]
@@ -38,7 +45,9 @@ def test_architecture_page_is_short() -> None:
 def test_every_rfc_named_in_the_code_is_in_the_ledger() -> None:
     ledger = set(re.findall(r"RFC (\d{4})", (ROOT / "docs/specifications.md").read_text()))
     named: dict[str, str] = {}
-    listed = subprocess.run(["git", "ls-files", "*.py", "*.rs", "*.ts"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.rs", "*.ts"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     for name in listed.split():
         if (ROOT / name).exists():
             for number in re.findall(r"RFC (\d{4})", (ROOT / name).read_text()):
