@@ -1,1 +1,2 @@
-"""The WebRTC relay: WHIP in, WHEP out. Knows rooms, participants, publications, slots. No members, no database."""
+"""The WebRTC relay: WHIP in, WHEP out. Knows rooms, participants, publications, slots. No members, no
+database."""

@@ -1,0 +1,86 @@
+"""Settings of the media node, from the environment (`ZHIJIAN_*`). Every field says what it does; nothing is
+read elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+AddressList = Annotated[tuple[str, ...], NoDecode]
+
+
+class StreamingSettings(BaseSettings):
+    """All the media node can be told. Lists are comma-separated."""
+
+    model_config = SettingsConfigDict(env_prefix="ZHIJIAN_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path("data"), description="Directory for everything this installation keeps.")
+    media_port: int = Field(
+        8001, ge=0, le=65535, description="UDP port of all media; 0 takes a free one (tests)."
+    )
+    media_addresses: AddressList = Field(
+        (),
+        description="Local addresses to open media sockets on; empty means every address of every interface.",
+    )
+    media_public_addresses: AddressList = Field(
+        (),
+        description="Addresses announced in addition, for NAT 1:1: `public` or `public=private`.",
+    )
+    media_ice_servers: AddressList = Field(
+        (), description="STUN and TURN addresses told to clients, such as `stun:stun.example.org:3478`."
+    )
+    media_max_sessions: int = Field(
+        2000, ge=1, description="WHIP and WHEP sessions at a time; more are answered 503."
+    )
+    media_max_handshakes: int = Field(
+        300,
+        ge=1,
+        description="Sessions that may be connecting at a time; more are told to come back in a moment.",
+    )
+    media_max_rooms: int = Field(
+        500, ge=1, description="Rooms at a time; a session in one more is answered 503."
+    )
+    media_handshake_seconds: float = Field(
+        30.0, gt=0, description="Time from the offer until ICE and DTLS must be connected."
+    )
+    media_remb_bps: int = Field(
+        2_500_000, ge=100_000, description="Bit rate publishers are told they may send (goog-remb)."
+    )
+    media_event_limit: int = Field(
+        200_000,
+        ge=1000,
+        description="Unacknowledged events kept; beyond it the oldest are given up, counted and logged.",
+    )
+    media_token_keys: Path | None = Field(
+        None,
+        description="JWK set with the public keys of media tokens; default `keys/media_tokens.jwks` there.",
+    )
+    media_http_host: str = Field(
+        "127.0.0.1", description="Address of the HTTP interface when the media node runs apart."
+    )
+    media_http_port: int = Field(
+        8002, ge=0, le=65535, description="TCP port of the HTTP interface when the media node runs apart."
+    )
+
+    @field_validator("media_addresses", "media_public_addresses", "media_ice_servers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def token_keys_path(self) -> Path:
+        """Where the public keys of media tokens are read from."""
+        return self.media_token_keys or self.data_dir / "keys" / "media_tokens.jwks"
+
+    @property
+    def event_spool_path(self) -> Path:
+        """JSON lines file of events that the API has not acknowledged."""
+        return self.data_dir / "media" / "events.jsonl"
+
+    @property
+    def feed_socket_path(self) -> Path:
+        """Unix stream socket on which recorders are fed (docs/protocol/recorder_feed.md)."""
+        return self.data_dir / "media" / "feed.sock"
