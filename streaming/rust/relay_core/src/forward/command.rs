@@ -1,0 +1,92 @@
+//! What Python may ask of the state machine, and its settings.
+
+use crate::srtp::Profile;
+
+use super::model::{MILLISECOND, Nanos, OutputSpec, PublicationId, PublicationSpec, SECOND, SessionId, Slot};
+
+/// Master keys of one session. No `Debug`: keys stay out of logs.
+#[derive(Clone)]
+pub struct SessionKeys {
+    /// Protection profile.
+    pub profile: Profile,
+    /// Master key || salt for what we send.
+    pub local: Vec<u8>,
+    /// Master key || salt for what we receive.
+    pub remote: Vec<u8>,
+}
+
+/// One command; ids and specs are checked where Python calls, unknown ids are ignored (the peer may just have gone).
+pub enum Command {
+    /// Answer STUN for this session from now on.
+    AddSession {
+        /// The session.
+        session: SessionId,
+        /// Its room.
+        room: String,
+        /// Our ICE user name fragment.
+        ufrag: String,
+        /// Our ICE password.
+        pwd: String,
+    },
+    /// New ICE credentials; the old ones count until a check with the new ones succeeds.
+    RestartIce(SessionId, String, String),
+    /// Send a DTLS datagram to the selected address.
+    SendDtls(SessionId, Vec<u8>),
+    /// SRTP keys of the session.
+    SetKeys(SessionId, SessionKeys),
+    /// Forget the session and its publications.
+    CloseSession(SessionId),
+    /// A session publishes a track.
+    Publish(SessionId, PublicationId, PublicationSpec),
+    /// A track ends.
+    Unpublish(PublicationId),
+    /// The slots a session receives, all at once.
+    Subscribe(SessionId, Vec<OutputSpec>),
+    /// Direction: what a slot of a room shows.
+    SetSlot(String, Slot, Option<PublicationId>),
+    /// Recording on (id) or off.
+    SetRecording(String, Option<String>),
+    /// Ask the publisher for a key frame, coalesced.
+    RequestKeyframe(PublicationId),
+    /// The recorder asks for a key frame of what a slot shows, coalesced.
+    RequestSlotKeyframe {
+        /// Random number of the room, from the feed.
+        room_number: u64,
+        /// The slot.
+        slot: Slot,
+    },
+}
+
+/// Settings of the state machine.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What REMB allows each publisher, bits per second.
+    pub remb_bps: u64,
+    /// UTC nanoseconds since 1970 at engine clock 0; the anchor of the epoch.
+    pub wall_offset: u64,
+    /// Seed of room numbers and first sequence numbers.
+    pub seed: u64,
+    /// Silence of checks that stops sending (RFC 7675 would allow 30 s; joints.md §5).
+    pub consent_timeout: Nanos,
+    /// Silence of checks after which the session is given up.
+    pub expire_timeout: Nanos,
+    /// Silence of media that makes a publication stalled.
+    pub stall_timeout: Nanos,
+    /// Least time between two `delivered` events of a session.
+    pub delivered_interval: Nanos,
+}
+
+impl Config {
+    /// The timings of joints.md §5.
+    pub fn new(remb_bps: u64, wall_offset: u64, seed: u64) -> Self {
+        Self {
+            remb_bps,
+            wall_offset,
+            seed,
+            consent_timeout: 6 * SECOND,
+            expire_timeout: 60 * SECOND,
+            stall_timeout: 2000 * MILLISECOND,
+            delivered_interval: 5 * SECOND,
+        }
+    }
+}
