@@ -47,7 +47,11 @@ mod tests {
     #[test]
     fn rtcp_is_the_payload_types_64_to_95_with_marker() {
         for second in 0..=255u8 {
-            let want = if (192..=223).contains(&second) { DatagramKind::Rtcp } else { DatagramKind::Rtp };
+            let want = if (192..=223).contains(&second) {
+                DatagramKind::Rtcp
+            } else {
+                DatagramKind::Rtp
+            };
             assert_eq!(classify(&[0x80, second]), want, "{second}");
         }
     }

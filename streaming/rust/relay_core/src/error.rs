@@ -147,6 +147,9 @@ mod tests {
     #[test]
     fn an_error_keeps_its_id_through_the_tree() {
         assert_eq!(Error::from(SrtpError::Replayed).id(), "srtp.replayed");
-        assert_eq!(Error::from(StunError::BadIntegrity).to_string(), "message integrity does not match");
+        assert_eq!(
+            Error::from(StunError::BadIntegrity).to_string(),
+            "message integrity does not match"
+        );
     }
 }

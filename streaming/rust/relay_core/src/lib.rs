@@ -18,7 +18,9 @@
 pub mod demux;
 pub mod error;
 pub mod payload;
+pub mod rtcp;
 pub mod rtp;
 pub mod rtx;
 pub mod sequence;
 pub mod srtp;
+pub mod stun;

@@ -7,7 +7,13 @@ use crate::rtp::{self, Header};
 ///
 /// `original_sequence` is what the receiver knows the packet by, which after a rewrite is not what `packet` says.
 /// The timestamp stays; padding is dropped.
-pub fn wrap(packet: &[u8], header: &Header, original_sequence: u16, rtx: RtxIdentity, out: &mut Vec<u8>) {
+pub fn wrap(
+    packet: &[u8],
+    header: &Header,
+    original_sequence: u16,
+    rtx: RtxIdentity,
+    out: &mut Vec<u8>,
+) {
     let start = out.len();
     out.extend_from_slice(packet.get(..header.payload_start).unwrap_or_default());
     out.extend_from_slice(&original_sequence.to_be_bytes());
@@ -34,7 +40,12 @@ pub struct RtxIdentity {
 ///
 /// # Errors
 /// [`RtpError::EmptyPayload`] for padding-only probes and payloads without an original sequence number.
-pub fn unwrap(packet: &mut [u8], header: &Header, media_payload_type: u8, media_ssrc: u32) -> Result<usize, RtpError> {
+pub fn unwrap(
+    packet: &mut [u8],
+    header: &Header,
+    media_payload_type: u8,
+    media_ssrc: u32,
+) -> Result<usize, RtpError> {
     if header.payload_end > packet.len() || header.payload_end < header.payload_start + 2 {
         return Err(RtpError::EmptyPayload);
     }
@@ -85,6 +96,9 @@ mod tests {
         let mut packet = vec![0xa0, 97, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 3];
         let header = Header::parse(&packet).unwrap();
         assert!(header.is_padding_only());
-        assert_eq!(unwrap(&mut packet, &header, 96, 1), Err(RtpError::EmptyPayload));
+        assert_eq!(
+            unwrap(&mut packet, &header, 96, 1),
+            Err(RtpError::EmptyPayload)
+        );
     }
 }

@@ -90,7 +90,9 @@ impl TimestampUnwrapper {
     /// Extends `timestamp` without remembering it.
     #[must_use]
     pub fn peek(&self, timestamp: u32) -> i64 {
-        self.last.map_or(i64::from(timestamp), |last| extend_timestamp(last, timestamp))
+        self.last.map_or(i64::from(timestamp), |last| {
+            extend_timestamp(last, timestamp)
+        })
     }
 }
 

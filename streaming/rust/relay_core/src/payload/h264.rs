@@ -33,7 +33,10 @@ impl H264Info {
     /// # Errors
     /// [`PayloadError::Truncated`] or, for STAP-B, MTAP, FU-B and reserved types, [`PayloadError::Unsupported`].
     pub fn parse(payload: &[u8]) -> Result<Self, PayloadError> {
-        let mut info = Self { starts_nal: true, ..Self::default() };
+        let mut info = Self {
+            starts_nal: true,
+            ..Self::default()
+        };
         let (&first, rest) = payload.split_first().ok_or(PayloadError::Truncated)?;
         match first & 0x1f {
             kind @ 1..=23 => info.note(kind, rest),
@@ -59,7 +62,9 @@ impl H264Info {
             return Err(PayloadError::Truncated);
         }
         while !rest.is_empty() {
-            let (size, tail) = rest.split_first_chunk::<2>().ok_or(PayloadError::Truncated)?;
+            let (size, tail) = rest
+                .split_first_chunk::<2>()
+                .ok_or(PayloadError::Truncated)?;
             let size = usize::from(u16::from_be_bytes(*size));
             let (unit, next) = tail.split_at_checked(size).ok_or(PayloadError::Truncated)?;
             if let Some((&first, body)) = unit.split_first() {
@@ -76,7 +81,8 @@ impl H264Info {
         self.pps |= kind == NAL_PPS;
         self.vcl |= (1..=5).contains(&kind);
         // Exp-Golomb 0 is the single bit 1, the very first of the slice header. Partitions B and C (3, 4) have none.
-        let first_slice = matches!(kind, 1 | 2 | NAL_IDR) && body.first().is_some_and(|byte| byte & 0x80 != 0);
+        let first_slice =
+            matches!(kind, 1 | 2 | NAL_IDR) && body.first().is_some_and(|byte| byte & 0x80 != 0);
         self.first_slice |= first_slice;
         self.keyframe_start |= kind == NAL_SPS || (kind == NAL_IDR && first_slice);
     }
@@ -128,10 +134,18 @@ mod tests {
     #[test]
     fn broken_forms_are_refused() {
         for bytes in [&[][..], &[0x78], &[0x78, 0], &[0x78, 0, 9, 1], &[0x7c]] {
-            assert_eq!(H264Info::parse(bytes), Err(PayloadError::Truncated), "{bytes:?}");
+            assert_eq!(
+                H264Info::parse(bytes),
+                Err(PayloadError::Truncated),
+                "{bytes:?}"
+            );
         }
         for kind in [0u8, 25, 26, 27, 29, 30, 31] {
-            assert_eq!(H264Info::parse(&[kind, 0, 0, 0]), Err(PayloadError::Unsupported), "{kind}");
+            assert_eq!(
+                H264Info::parse(&[kind, 0, 0, 0]),
+                Err(PayloadError::Unsupported),
+                "{kind}"
+            );
         }
     }
 

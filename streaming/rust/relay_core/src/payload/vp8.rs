@@ -42,19 +42,36 @@ impl Vp8Descriptor {
     /// # Errors
     /// [`PayloadError::Truncated`].
     pub fn parse(payload: &[u8]) -> Result<Self, PayloadError> {
-        let mut reader = Reader { payload, position: 0 };
+        let mut reader = Reader {
+            payload,
+            position: 0,
+        };
         let first = reader.byte()?;
         let flags = if first & 0x80 != 0 { reader.byte()? } else { 0 };
-        let picture_id = if flags & 0x80 != 0 { Some(reader.picture_id()?) } else { None };
-        let tl0_picture_index = if flags & 0x40 != 0 { Some((reader.position, reader.byte()?)) } else { None };
-        let layers = if flags & 0x30 != 0 { Some(reader.byte()?) } else { None };
+        let picture_id = if flags & 0x80 != 0 {
+            Some(reader.picture_id()?)
+        } else {
+            None
+        };
+        let tl0_picture_index = if flags & 0x40 != 0 {
+            Some((reader.position, reader.byte()?))
+        } else {
+            None
+        };
+        let layers = if flags & 0x30 != 0 {
+            Some(reader.byte()?)
+        } else {
+            None
+        };
         let mut descriptor = Self {
             start_of_partition: first & 0x10 != 0,
             partition: first & 0x07,
             non_reference: first & 0x20 != 0,
             picture_id,
             tl0_picture_index,
-            temporal_layer: layers.filter(|_| flags & 0x20 != 0).map(|byte| (byte >> 6, byte & 0x20 != 0)),
+            temporal_layer: layers
+                .filter(|_| flags & 0x20 != 0)
+                .map(|byte| (byte >> 6, byte & 0x20 != 0)),
             key_index: layers.filter(|_| flags & 0x10 != 0).map(|byte| byte & 0x1f),
             len: reader.position,
             keyframe_start: false,
@@ -85,7 +102,10 @@ impl Vp8Descriptor {
 
     /// Rewrites TL0PICIDX in place. No-op without one.
     pub fn set_tl0_picture_index(&self, payload: &mut [u8], value: u8) {
-        if let Some(target) = self.tl0_picture_index.and_then(|(offset, _)| payload.get_mut(offset)) {
+        if let Some(target) = self
+            .tl0_picture_index
+            .and_then(|(offset, _)| payload.get_mut(offset))
+        {
             *target = value;
         }
     }
@@ -98,7 +118,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn byte(&mut self) -> Result<u8, PayloadError> {
-        let byte = *self.payload.get(self.position).ok_or(PayloadError::Truncated)?;
+        let byte = *self
+            .payload
+            .get(self.position)
+            .ok_or(PayloadError::Truncated)?;
         self.position += 1;
         Ok(byte)
     }
@@ -107,8 +130,16 @@ impl Reader<'_> {
         let offset = self.position;
         let high = self.byte()?;
         let long = high & 0x80 != 0;
-        let value = if long { u16::from_be_bytes([high & 0x7f, self.byte()?]) } else { u16::from(high) };
-        Ok(PictureId { offset, value, long })
+        let value = if long {
+            u16::from_be_bytes([high & 0x7f, self.byte()?])
+        } else {
+            u16::from(high)
+        };
+        Ok(PictureId {
+            offset,
+            value,
+            long,
+        })
     }
 }
 
@@ -128,9 +159,19 @@ mod tests {
     fn a_full_descriptor_is_read_and_rewritten() {
         let mut payload = [0x90, 0xf0, 0x81, 0x02, 0x07, 0x65, 0x01, 0xff];
         let descriptor = Vp8Descriptor::parse(&payload).unwrap();
-        assert_eq!(descriptor.picture_id, Some(PictureId { offset: 2, value: 0x102, long: true }));
+        assert_eq!(
+            descriptor.picture_id,
+            Some(PictureId {
+                offset: 2,
+                value: 0x102,
+                long: true
+            })
+        );
         assert_eq!(descriptor.tl0_picture_index, Some((4, 7)));
-        assert_eq!((descriptor.temporal_layer, descriptor.key_index), (Some((1, true)), Some(5)));
+        assert_eq!(
+            (descriptor.temporal_layer, descriptor.key_index),
+            (Some((1, true)), Some(5))
+        );
         assert!(!descriptor.keyframe_start);
         descriptor.set_picture_id(&mut payload, 0x7fff);
         descriptor.set_tl0_picture_index(&mut payload, 9);
@@ -149,7 +190,10 @@ mod tests {
     fn every_cut_of_a_full_descriptor_is_refused() {
         let payload = [0x90, 0xf0, 0x81, 0x02, 0x07, 0x65];
         for len in 0..=payload.len() {
-            assert_eq!(Vp8Descriptor::parse(&payload[..len]), Err(PayloadError::Truncated));
+            assert_eq!(
+                Vp8Descriptor::parse(&payload[..len]),
+                Err(PayloadError::Truncated)
+            );
         }
     }
 

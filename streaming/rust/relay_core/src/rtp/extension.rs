@@ -27,7 +27,10 @@ pub struct Elements<'a> {
 /// Elements of a packet whose header is `header`.
 #[must_use]
 pub fn elements<'a>(packet: &'a [u8], header: &Header) -> Elements<'a> {
-    Elements { packet, cursor: Cursor::new(packet.len(), header) }
+    Elements {
+        packet,
+        cursor: Cursor::new(packet.len(), header),
+    }
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -35,14 +38,20 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<Element<'a>> {
         let (id, offset, data) = self.cursor.advance(self.packet)?;
-        Some(Element { id, offset, data: &self.packet[data] })
+        Some(Element {
+            id,
+            offset,
+            data: &self.packet[data],
+        })
     }
 }
 
 /// Data of the first element with `id`.
 #[must_use]
 pub fn find<'a>(packet: &'a [u8], header: &Header, id: u8) -> Option<&'a [u8]> {
-    elements(packet, header).find(|element| element.id == id).map(|element| element.data)
+    elements(packet, header)
+        .find(|element| element.id == id)
+        .map(|element| element.data)
 }
 
 /// Renumbers every element by `map` (index old id, value new id); 0 blanks the element to padding.
@@ -78,7 +87,9 @@ pub fn overwrite(packet: &mut [u8], header: &Header, id: u8, value: &[u8]) -> bo
 
 /// Removes the whole extension in place and returns the packet's new length; bytes behind it are stale.
 pub fn strip(packet: &mut [u8], header: &Header) -> usize {
-    let Some(span) = header.extension else { return packet.len() };
+    let Some(span) = header.extension else {
+        return packet.len();
+    };
     if span.end > packet.len() || span.start < 4 {
         return packet.len();
     }
@@ -91,7 +102,11 @@ pub fn strip(packet: &mut [u8], header: &Header) -> usize {
 ///
 /// The caller has set the X bit and appends the payload afterwards. Elements with id 0 or more than 255 bytes are left out.
 pub fn write(out: &mut Vec<u8>, elements: &[(u8, &[u8])]) {
-    let usable = || elements.iter().filter(|(id, data)| *id != 0 && data.len() <= 255);
+    let usable = || {
+        elements
+            .iter()
+            .filter(|(id, data)| *id != 0 && data.len() <= 255)
+    };
     let one_byte = usable().all(|(id, data)| *id <= 14 && (1..=16).contains(&data.len()));
     let start = out.len();
     out.extend_from_slice(&(if one_byte { ONE_BYTE } else { 0x1000 }).to_be_bytes());
@@ -121,9 +136,15 @@ struct Cursor {
 
 impl Cursor {
     fn new(packet_len: usize, header: &Header) -> Self {
-        let (position, end, profile) = header.extension.map_or((0, 0, 0), |span| (span.start, span.end, span.profile));
+        let (position, end, profile) = header
+            .extension
+            .map_or((0, 0, 0), |span| (span.start, span.end, span.profile));
         let known = profile == ONE_BYTE || profile & 0xfff0 == 0x1000;
-        Self { position, end: if known { end.min(packet_len) } else { 0 }, one_byte: profile == ONE_BYTE }
+        Self {
+            position,
+            end: if known { end.min(packet_len) } else { 0 },
+            one_byte: profile == ONE_BYTE,
+        }
     }
 
     fn advance(&mut self, packet: &[u8]) -> Option<(u8, usize, Range<usize>)> {

@@ -74,10 +74,17 @@ impl Header {
         let mut payload_start = FIXED_HEADER_LEN + 4 * usize::from(csrc_count);
         let mut extension = None;
         if fixed[0] & 0x10 != 0 {
-            let head: &[u8; 4] = packet.get(payload_start..).and_then(<[u8]>::first_chunk).ok_or(RtpError::Truncated)?;
+            let head: &[u8; 4] = packet
+                .get(payload_start..)
+                .and_then(<[u8]>::first_chunk)
+                .ok_or(RtpError::Truncated)?;
             let start = payload_start + 4;
             payload_start = start + 4 * usize::from(u16::from_be_bytes([head[2], head[3]]));
-            extension = Some(ExtensionSpan { profile: u16::from_be_bytes([head[0], head[1]]), start, end: payload_start });
+            extension = Some(ExtensionSpan {
+                profile: u16::from_be_bytes([head[0], head[1]]),
+                start,
+                end: payload_start,
+            });
         }
         if payload_start > packet.len() {
             return Err(RtpError::Truncated);

@@ -16,5 +16,6 @@ pub mod header;
 
 pub use extension::{Element, Elements};
 pub use header::{
-    ExtensionSpan, FIXED_HEADER_LEN, Header, clear_padding, set_marker, set_payload_type, set_sequence, set_ssrc, set_timestamp,
+    ExtensionSpan, FIXED_HEADER_LEN, Header, clear_padding, set_marker, set_payload_type,
+    set_sequence, set_ssrc, set_timestamp,
 };

@@ -38,18 +38,29 @@ pub enum Cipher {
 
 impl Cipher {
     /// Derives the session keys with the labels of encryption, authentication and salt.
-    pub fn derive(profile: Profile, key: &[u8; 16], salt: &[u8], labels: [Label; 3]) -> Result<Self, SrtpError> {
+    pub fn derive(
+        profile: Profile,
+        key: &[u8; 16],
+        salt: &[u8],
+        labels: [Label; 3],
+    ) -> Result<Self, SrtpError> {
         let session_key: [u8; 16] = derive(key, salt, labels[0]);
         match profile {
             Profile::AeadAes128Gcm => {
-                let unbound = UnboundKey::new(&AES_128_GCM, &session_key).map_err(|_| SrtpError::BadKeyLength)?;
-                Ok(Self::Gcm { key: Box::new(LessSafeKey::new(unbound)), salt: derive(key, salt, labels[2]) })
+                let unbound = UnboundKey::new(&AES_128_GCM, &session_key)
+                    .map_err(|_| SrtpError::BadKeyLength)?;
+                Ok(Self::Gcm {
+                    key: Box::new(LessSafeKey::new(unbound)),
+                    salt: derive(key, salt, labels[2]),
+                })
             }
             Profile::Aes128CmSha1_80 => {
                 let mac_key: [u8; 20] = derive(key, salt, labels[1]);
                 Ok(Self::Cm {
                     cipher: Box::new(Aes128::new(&Array(session_key))),
-                    mac: Box::new(Hmac::new_from_slice(&mac_key).map_err(|_| SrtpError::BadKeyLength)?),
+                    mac: Box::new(
+                        Hmac::new_from_slice(&mac_key).map_err(|_| SrtpError::BadKeyLength)?,
+                    ),
                     salt: derive(key, salt, labels[2]),
                 })
             }
@@ -58,13 +69,23 @@ impl Cipher {
 
     /// Encrypts `packet[header_len..len]` in place and writes the tag into `packet[len..]`, which has the tag's length.
     #[inline]
-    pub fn seal_rtp(&self, packet: &mut [u8], header_len: usize, len: usize, index: u64) -> Result<(), SrtpError> {
+    pub fn seal_rtp(
+        &self,
+        packet: &mut [u8],
+        header_len: usize,
+        len: usize,
+        index: u64,
+    ) -> Result<(), SrtpError> {
         let ssrc = [packet[8], packet[9], packet[10], packet[11]];
         match self {
             Self::Gcm { key, salt } => {
                 let (plain, tag) = packet.split_at_mut(len);
                 let (header, payload) = plain.split_at_mut(header_len);
-                let sealed = key.seal_in_place_separate_tag(gcm_rtp_nonce(salt, ssrc, index), Aad::from(&*header), payload);
+                let sealed = key.seal_in_place_separate_tag(
+                    gcm_rtp_nonce(salt, ssrc, index),
+                    Aad::from(&*header),
+                    payload,
+                );
                 tag.copy_from_slice(sealed.map_err(|_| SrtpError::Malformed)?.as_ref());
             }
             Self::Cm { cipher, mac, salt } => {
@@ -77,12 +98,22 @@ impl Cipher {
     }
 
     /// Authenticates the packet and decrypts `packet[header_len..len]`; the tag is `packet[len..]`.
-    pub fn open_rtp(&self, packet: &mut [u8], header_len: usize, len: usize, index: u64) -> Result<(), SrtpError> {
+    pub fn open_rtp(
+        &self,
+        packet: &mut [u8],
+        header_len: usize,
+        len: usize,
+        index: u64,
+    ) -> Result<(), SrtpError> {
         let ssrc = [packet[8], packet[9], packet[10], packet[11]];
         match self {
             Self::Gcm { key, salt } => {
                 let (header, sealed) = packet.split_at_mut(header_len);
-                let opened = key.open_in_place(gcm_rtp_nonce(salt, ssrc, index), Aad::from(&*header), sealed);
+                let opened = key.open_in_place(
+                    gcm_rtp_nonce(salt, ssrc, index),
+                    Aad::from(&*header),
+                    sealed,
+                );
                 opened.map(|_| ()).map_err(|_| SrtpError::Authentication)
             }
             Self::Cm { cipher, mac, salt } => {
@@ -101,12 +132,22 @@ impl Cipher {
             Self::Gcm { key, salt } => {
                 let (header, body) = packet.split_at_mut(RTCP_HEADER_LEN);
                 let nonce = gcm_rtcp_nonce(salt, ssrc, index);
-                let sealed = key.seal_in_place_separate_tag(nonce, Aad::from(rtcp_aad(header, trailer)), body);
+                let sealed = key.seal_in_place_separate_tag(
+                    nonce,
+                    Aad::from(rtcp_aad(header, trailer)),
+                    body,
+                );
                 packet.extend_from_slice(sealed.map_err(|_| SrtpError::Malformed)?.as_ref());
                 packet.extend_from_slice(&trailer);
             }
             Self::Cm { cipher, mac, salt } => {
-                cm_apply(cipher, salt, ssrc, u64::from(index), &mut packet[RTCP_HEADER_LEN..]);
+                cm_apply(
+                    cipher,
+                    salt,
+                    ssrc,
+                    u64::from(index),
+                    &mut packet[RTCP_HEADER_LEN..],
+                );
                 packet.extend_from_slice(&trailer);
                 let tag = cm_tag(mac, packet, &[]);
                 packet.extend_from_slice(&tag);
@@ -125,7 +166,12 @@ impl Cipher {
     }
 
     /// Authenticates an SRTCP packet and decrypts it in place when its E bit says so.
-    pub fn open_rtcp(&self, packet: &mut [u8], len: usize, trailer: [u8; 4]) -> Result<(), SrtpError> {
+    pub fn open_rtcp(
+        &self,
+        packet: &mut [u8],
+        len: usize,
+        trailer: [u8; 4],
+    ) -> Result<(), SrtpError> {
         let ssrc = [packet[4], packet[5], packet[6], packet[7]];
         let encrypted = trailer[0] & 0x80 != 0;
         let index = u32::from_be_bytes(trailer) & 0x7fff_ffff;
@@ -135,11 +181,13 @@ impl Cipher {
                 let end = len + GCM_TAG_LEN;
                 let opened = if encrypted {
                     let (header, sealed) = packet[..end].split_at_mut(RTCP_HEADER_LEN);
-                    key.open_in_place(nonce, Aad::from(rtcp_aad(header, trailer)), sealed).map(|_| ())
+                    key.open_in_place(nonce, Aad::from(rtcp_aad(header, trailer)), sealed)
+                        .map(|_| ())
                 } else {
                     // RFC 7714 §9.3: everything is associated data and no ciphertext stands before the tag.
                     let associated = [&packet[..len], &trailer[..]].concat();
-                    key.open_in_place(nonce, Aad::from(associated), &mut packet[len..end]).map(|_| ())
+                    key.open_in_place(nonce, Aad::from(associated), &mut packet[len..end])
+                        .map(|_| ())
                 };
                 opened.map_err(|_| SrtpError::Authentication)
             }
@@ -147,7 +195,13 @@ impl Cipher {
                 let end = len + trailer.len();
                 cm_verify(mac, &packet[..end], &[], &packet[end..])?;
                 if encrypted {
-                    cm_apply(cipher, salt, ssrc, u64::from(index), &mut packet[RTCP_HEADER_LEN..len]);
+                    cm_apply(
+                        cipher,
+                        salt,
+                        ssrc,
+                        u64::from(index),
+                        &mut packet[RTCP_HEADER_LEN..len],
+                    );
                 }
                 Ok(())
             }
@@ -215,5 +269,6 @@ fn cm_verify(mac: &Hmac<Sha1>, data: &[u8], suffix: &[u8], tag: &[u8]) -> Result
     let mut mac = mac.clone();
     mac.update(data);
     mac.update(suffix);
-    mac.verify_truncated_left(tag).map_err(|_| SrtpError::Authentication)
+    mac.verify_truncated_left(tag)
+        .map_err(|_| SrtpError::Authentication)
 }

@@ -40,7 +40,10 @@ pub struct SrtpContext {
 
 impl core::fmt::Debug for SrtpContext {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.debug_struct("SrtpContext").field("profile", &self.profile).finish_non_exhaustive()
+        formatter
+            .debug_struct("SrtpContext")
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }
 
@@ -54,8 +57,16 @@ impl SrtpContext {
         if salt.len() != profile.salt_len() {
             return Err(SrtpError::BadKeyLength);
         }
-        let rtp = [Label::RtpEncryption, Label::RtpAuthentication, Label::RtpSalt];
-        let rtcp = [Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt];
+        let rtp = [
+            Label::RtpEncryption,
+            Label::RtpAuthentication,
+            Label::RtpSalt,
+        ];
+        let rtcp = [
+            Label::RtcpEncryption,
+            Label::RtcpAuthentication,
+            Label::RtcpSalt,
+        ];
         Ok(Self {
             profile,
             rtp: Cipher::derive(profile, key, salt, rtp)?,
@@ -71,7 +82,9 @@ impl SrtpContext {
     /// # Errors
     /// [`SrtpError::BadKeyLength`].
     pub fn from_keying_material(profile: Profile, material: &[u8]) -> Result<Self, SrtpError> {
-        let (key, salt) = material.split_at_checked(profile.key_len()).ok_or(SrtpError::BadKeyLength)?;
+        let (key, salt) = material
+            .split_at_checked(profile.key_len())
+            .ok_or(SrtpError::BadKeyLength)?;
         Self::new(profile, key, salt)
     }
 
@@ -101,11 +114,16 @@ impl SrtpContext {
     ///
     /// # Errors
     /// [`SrtpError::Malformed`] when the low 16 bits of `index` are not the packet's sequence, [`SrtpError::IndexExhausted`].
-    pub fn protect_rtp_with_index(&self, packet: &mut Vec<u8>, index: u64) -> Result<(), SrtpError> {
+    pub fn protect_rtp_with_index(
+        &self,
+        packet: &mut Vec<u8>,
+        index: u64,
+    ) -> Result<(), SrtpError> {
         let header = Header::parse_protected(packet).map_err(|_| SrtpError::Malformed)?;
         let len = packet.len();
         packet.resize(len + self.profile.rtp_overhead(), 0);
-        self.protect_rtp_slice(packet, header.payload_start, len, index).map(|_| ())
+        self.protect_rtp_slice(packet, header.payload_start, len, index)
+            .map(|_| ())
     }
 
     /// The hot path: protects the packet in `buffer[..len]`, whose payload starts at `header_len`; returns its new length.
@@ -115,13 +133,22 @@ impl SrtpContext {
     /// # Errors
     /// [`SrtpError::NoRoom`], [`SrtpError::Malformed`], [`SrtpError::IndexExhausted`].
     #[inline]
-    pub fn protect_rtp_slice(&self, buffer: &mut [u8], header_len: usize, len: usize, index: u64) -> Result<usize, SrtpError> {
+    pub fn protect_rtp_slice(
+        &self,
+        buffer: &mut [u8],
+        header_len: usize,
+        len: usize,
+        index: u64,
+    ) -> Result<usize, SrtpError> {
         if index > MAX_INDEX {
             return Err(SrtpError::IndexExhausted);
         }
         let end = len + self.profile.rtp_overhead();
         let packet = buffer.get_mut(..end).ok_or(SrtpError::NoRoom)?;
-        if header_len < FIXED_HEADER_LEN || header_len > len || packet[2..4] != (index as u16).to_be_bytes() {
+        if header_len < FIXED_HEADER_LEN
+            || header_len > len
+            || packet[2..4] != (index as u16).to_be_bytes()
+        {
             return Err(SrtpError::Malformed);
         }
         self.rtp.seal_rtp(packet, header_len, len, index)?;
@@ -135,7 +162,10 @@ impl SrtpContext {
     /// [`SrtpError::TooManySources`], [`SrtpError::IndexExhausted`].
     pub fn unprotect_rtp(&mut self, packet: &mut [u8]) -> Result<Unprotected, SrtpError> {
         let header = Header::parse_protected(packet).map_err(|_| SrtpError::Malformed)?;
-        let len = packet.len().checked_sub(self.profile.rtp_overhead()).ok_or(SrtpError::Malformed)?;
+        let len = packet
+            .len()
+            .checked_sub(self.profile.rtp_overhead())
+            .ok_or(SrtpError::Malformed)?;
         if len < header.payload_start {
             return Err(SrtpError::Malformed);
         }
@@ -150,7 +180,8 @@ impl SrtpContext {
         if index > MAX_INDEX {
             return Err(SrtpError::IndexExhausted);
         }
-        self.rtp.open_rtp(packet, header.payload_start, len, index)?;
+        self.rtp
+            .open_rtp(packet, header.payload_start, len, index)?;
         self.sources.find_or_add(header.ssrc)?.accept(index);
         let header = Header::parse(&packet[..len]).map_err(|_| SrtpError::Malformed)?;
         Ok(Unprotected { len, index, header })
@@ -178,11 +209,17 @@ impl SrtpContext {
     /// [`SrtpError::Malformed`], [`SrtpError::Replayed`], [`SrtpError::TooOld`], [`SrtpError::Authentication`],
     /// [`SrtpError::TooManySources`].
     pub fn unprotect_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
-        let len = packet.len().checked_sub(self.profile.rtcp_overhead()).ok_or(SrtpError::Malformed)?;
+        let len = packet
+            .len()
+            .checked_sub(self.profile.rtcp_overhead())
+            .ok_or(SrtpError::Malformed)?;
         if len < RTCP_HEADER_LEN || packet[0] >> 6 != 2 {
             return Err(SrtpError::Malformed);
         }
-        let trailer = self.rtcp.rtcp_trailer(packet, len).ok_or(SrtpError::Malformed)?;
+        let trailer = self
+            .rtcp
+            .rtcp_trailer(packet, len)
+            .ok_or(SrtpError::Malformed)?;
         let index = u64::from(u32::from_be_bytes(trailer) & MAX_RTCP_INDEX);
         let ssrc = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
         if let Some(window) = self.rtcp_sources.find(ssrc) {
@@ -196,7 +233,9 @@ impl SrtpContext {
 
 /// RFC 3711 §3.3.1, with the first packet of a source taken as rollover 0.
 fn estimate(window: &ReplayWindow, sequence: u16) -> u64 {
-    window.highest().map_or(u64::from(sequence), |highest| extend(highest, sequence))
+    window
+        .highest()
+        .map_or(u64::from(sequence), |highest| extend(highest, sequence))
 }
 
 /// Replay windows by SSRC. A peer has one to twenty sources, so a linear search wins; bounded against an authenticated flood.
@@ -205,7 +244,10 @@ struct Sources(Vec<(u32, ReplayWindow)>);
 
 impl Sources {
     fn find(&self, ssrc: u32) -> Option<&ReplayWindow> {
-        self.0.iter().find(|(known, _)| *known == ssrc).map(|(_, window)| window)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == ssrc)
+            .map(|(_, window)| window)
     }
 
     fn find_or_add(&mut self, ssrc: u32) -> Result<&mut ReplayWindow, SrtpError> {
