@@ -1,4 +1,4 @@
-"""`zhijian serve` as a real process on free ports with a data folder of its own, for tests that start, kill and restart it."""
+"""`zhijian serve` as a real process with ports and data of its own, for tests that start, kill and restart it."""
 
 import os
 import signal
