@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import tailwindcss from '@tailwindcss/vite'
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'vitest/config'
+
+/** Where `zhijian serve` listens while the client is developed with `npm run dev`. */
+const server = process.env['ZHIJIAN_DEV_SERVER'] ?? 'http://127.0.0.1:8000'
+const proxied = { target: server, changeOrigin: false, ws: true }
+
+export default defineConfig({
+  plugins: [vue(), tailwindcss()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  // The server sends CSP 'self': nothing is inlined as a data: URL and no polyfill script is injected.
+  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 600 },
+  server: {
+    host: '127.0.0.1',
+    proxy: { '/api': proxied, '/whip': proxied, '/whep': proxied, '/media': proxied },
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['tests/**/*.test.ts', 'src/**/*.test.ts'],
+    restoreMocks: true,
+    testTimeout: 20_000,
+  },
+})
