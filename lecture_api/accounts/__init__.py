@@ -1,0 +1,1 @@
+"""People, their accounts, logins and roles, and the administration of people."""

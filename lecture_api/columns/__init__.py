@@ -1,0 +1,1 @@
+"""Columns (专栏): themed series that gatherings belong to."""
