@@ -51,7 +51,7 @@ class Evidence:
 
     presence: tuple[tuple[int, int], ...] = ()
     replay: tuple[ReplayEvidence, ...] = ()
-    expected_as: str = "expected"
+    expected_as: str = "member"
     on_leave: bool = False
     published_ms: int | None = None
 
@@ -92,6 +92,9 @@ _PROPOSALS = frozenset(
     {AttendanceStatus.PENDING, AttendanceStatus.LATE, AttendanceStatus.LEFT_EARLY, AttendanceStatus.ABSENT}
 )
 
+_NOT_JUDGED = frozenset({AttendanceStatus.EXEMPT.value, AttendanceStatus.OBSERVER.value})
+"""`expected_as` of people who are on the roll without being expected (免于参加, 列席)."""
+
 
 def assess(programme: Programme, evidence: Evidence, policy: AttendancePolicy) -> Verdict:
     """Turn evidence into a record; the same input always gives the same output."""
@@ -102,7 +105,7 @@ def assess(programme: Programme, evidence: Evidence, policy: AttendancePolicy) -
     engaged = _engaged(programme, evidence, coverage, evidence.replay)
     makeup = MakeupStatus.NONE
     makeup_why: tuple[Why, ...] = ()
-    if not reached and evidence.expected_as == "expected":
+    if not reached and evidence.expected_as not in _NOT_JUDGED:
         makeup, makeup_why = _makeup(programme, evidence, policy)
     seen = [(start, end) for start, end in union(evidence.presence)]
     return Verdict(
@@ -123,7 +126,7 @@ def _live_status(
     """Decide by domain.md §4.4, first rule that holds; joining and leaving are read on the programme
     clock.
     """
-    if evidence.expected_as != "expected":
+    if evidence.expected_as in _NOT_JUDGED:
         return AttendanceStatus(evidence.expected_as), (Why(evidence.expected_as),)
     present, length = coverage.present_ms, coverage.length_ms
     percent = coverage.share_hundredths(present)

@@ -1,11 +1,13 @@
-"""The attendance policy: immutable versions of the numbers of domain.md §4.4, pinned by a gathering at its
-first Start.
+"""The attendance policy as the pure functions want it: the numbers of domain.md §4.4 in one frozen value.
 
-A change of rules is a new version here, never an edit: past records name the version they were computed by.
+Versions are rows of gatherings (a gathering pins one at its first Start); nothing here changes a
+published one.
 """
 
 from dataclasses import dataclass
 from typing import Final
+
+from lecture_api.gatherings.models import AttendancePolicy as PolicyRow
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
@@ -13,9 +15,11 @@ DAY_MS: Final = 24 * 60 * MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class AttendancePolicy:
-    """Thresholds in percent of the programme, graces and windows in ms, speeds in hundredths (200 = 2.0)."""
+    """Thresholds in percent of the programme, graces in ms; `engaged_hundredths` caps coverage by wall
+    time (200: 2×).
+    """
 
-    version: str
+    version: int = 1
     threshold_percent: int = 80
     late_threshold_percent: int = 60
     late_grace_ms: int = 10 * MINUTE_MS
@@ -31,14 +35,18 @@ class AttendancePolicy:
         return self.makeup_days * DAY_MS
 
 
-DEFAULT_POLICY: Final = AttendancePolicy(version="2026-1")
-
-POLICIES: Final = {policy.version: policy for policy in (DEFAULT_POLICY,)}
+DEFAULT_POLICY: Final = AttendancePolicy()
 
 
-def policy_of(version: str | None) -> AttendancePolicy:
-    """Return a pinned version; a gathering that never started has none yet and shows the default.
-
-    Raises: KeyError: the version was never published, which would make a record unexplainable.
-    """
-    return DEFAULT_POLICY if version is None else POLICIES[version]
+def policy_from(row: PolicyRow) -> AttendancePolicy:
+    """Read a pinned version."""
+    return AttendancePolicy(
+        version=row.version,
+        threshold_percent=row.threshold_percent,
+        late_threshold_percent=row.late_threshold_percent,
+        late_grace_ms=row.late_grace_ms,
+        leave_grace_ms=row.leave_grace_ms,
+        bridge_ms=row.bridge_ms,
+        makeup_percent=row.makeup_percent,
+        makeup_days=row.makeup_days,
+    )

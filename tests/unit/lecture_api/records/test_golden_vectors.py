@@ -70,7 +70,7 @@ NO, YES = MakeupStatus.NONE, MakeupStatus.MADE_UP
         pytest.param(wall((0, 30), (30 + 1 / 3, 60)), (), False, 60, P, NO, True, id="i"),
     ],
 )
-def test_golden_session(presence, replay, on_leave, minutes, status, makeup, earns):  # noqa: PLR0917 - a table
+def test_golden_session(presence, replay, on_leave, minutes, status, makeup, earns):  # noqa: PLR0917
     verdict = judge(presence, replay, on_leave=on_leave)
     assert verdict.coverage.covered_ms == int(minutes * MIN)
     assert (verdict.status, verdict.makeup) == (status, makeup)

@@ -1,4 +1,4 @@
-"""What holds for any evidence: brute force, order-free, idempotent, monotone, split-invariant, in the window."""
+"""What holds for any evidence: brute force, order-free, idempotent, monotone, split-invariant, inside."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from lecture_api.records.credit import DEFAULT_RULE, credit_of
 from lecture_api.records.policy import AttendancePolicy
 
 # Seconds stand for milliseconds here: small numbers, same rules.
-POLICY = AttendancePolicy("test", late_grace_ms=10, leave_grace_ms=10, bridge_ms=5)
+POLICY = AttendancePolicy(late_grace_ms=10, leave_grace_ms=10, bridge_ms=5)
 points = st.integers(0, 150)
 spans = st.lists(st.tuples(points, points), max_size=8)
 
