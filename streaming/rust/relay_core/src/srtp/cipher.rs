@@ -272,3 +272,94 @@ fn cm_verify(mac: &Hmac<Sha1>, data: &[u8], suffix: &[u8], tag: &[u8]) -> Result
     mac.verify_truncated_left(tag)
         .map_err(|_| SrtpError::Authentication)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unhex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    /// RFC 7714 §16 and §17 give session keys, not master keys.
+    fn gcm() -> Cipher {
+        let key = unhex("000102030405060708090a0b0c0d0e0f");
+        let salt = unhex("517569642070726f2071756f").try_into().unwrap();
+        Cipher::Gcm {
+            key: Box::new(LessSafeKey::new(
+                UnboundKey::new(&AES_128_GCM, &key).unwrap(),
+            )),
+            salt,
+        }
+    }
+
+    const RTP: &str = "8040f17b 8041f8d3 5501a0b2 47616c6c 69612065 7374206f 6d6e6973 20646976
+                       69736120 696e2070 61727465 73207472 6573";
+    const SRTP: &str = "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5
+                        0d294e6f 42a5f47a 51c7d19b 36de3adf 8833 899d7f27 beb16a91 52cf765e e4390cce";
+    const RTCP: &str = "81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 4c756e61
+                        deadbeef deadbeef deadbeef deadbeef deadbeef";
+    const SRTCP: &str = "81c8000d 4d617273 63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1
+                         730d6fda 4ce09b46 86303ded 0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade 800005d4";
+    const SRTCP_PLAIN: &str = "841dd968 3dd78ec9 2ae58790 125f62b3 000005d4";
+
+    #[test]
+    fn rtp_matches_rfc_7714_section_16_1() {
+        let mut packet = unhex(RTP);
+        let len = packet.len();
+        packet.resize(len + 16, 0);
+        gcm().seal_rtp(&mut packet, 12, len, 0xf17b).unwrap();
+        assert_eq!(packet, unhex(SRTP));
+        gcm().open_rtp(&mut packet, 12, len, 0xf17b).unwrap();
+        assert_eq!(packet[..len], unhex(RTP));
+    }
+
+    #[test]
+    fn rtcp_matches_rfc_7714_section_17_1() {
+        let mut packet = unhex(RTCP);
+        let len = packet.len();
+        gcm().seal_rtcp(&mut packet, 0x5d4).unwrap();
+        assert_eq!(packet, unhex(SRTCP));
+        let trailer = gcm().rtcp_trailer(&packet, len).unwrap();
+        gcm().open_rtcp(&mut packet, len, trailer).unwrap();
+        assert_eq!(packet[..len], unhex(RTCP));
+    }
+
+    #[test]
+    fn tagged_but_unencrypted_rtcp_matches_rfc_7714_section_17_3() {
+        let mut packet = [unhex(RTCP), unhex(SRTCP_PLAIN)].concat();
+        let len = packet.len() - 20;
+        let trailer = gcm().rtcp_trailer(&packet, len).unwrap();
+        assert_eq!(trailer, [0, 0, 5, 0xd4]);
+        gcm().open_rtcp(&mut packet, len, trailer).unwrap();
+        assert_eq!(packet[..len], unhex(RTCP));
+        packet[20] ^= 1;
+        assert_eq!(
+            gcm().open_rtcp(&mut packet, len, trailer),
+            Err(SrtpError::Authentication)
+        );
+    }
+
+    /// RFC 3711 appendix B.2: the keystream of counter blocks 0, 1 and 0xfeff..0xff01 with SSRC and index zero.
+    #[test]
+    fn the_keystream_matches_rfc_3711_appendix_b2() {
+        let cipher = Aes128::new(&Array(
+            unhex("2B7E151628AED2A6ABF7158809CF4F3C")
+                .try_into()
+                .unwrap(),
+        ));
+        let salt = unhex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD").try_into().unwrap();
+        let mut stream = vec![0; 16 * 0xff02];
+        cm_apply(&cipher, &salt, [0; 4], 0, &mut stream);
+        assert_eq!(
+            stream[..32],
+            unhex("E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB")
+        );
+        let tail = "EC8CDF7398607CB0F2D21675EA9EA1E4 362B7C3C6773516318A077D7FC5073AE 6A2CC3787889374FBEB4C81B17BA6C44";
+        assert_eq!(stream[16 * 0xfeff..], unhex(tail));
+    }
+}

@@ -1,4 +1,4 @@
-//! One direction of SRTP and SRTCP for one peer: per-SSRC indices and replay windows around [`Cipher`]. No key exchange.
+//! One direction of SRTP and SRTCP for one peer: per-SSRC indices and replay windows around the ciphers. No key exchange.
 
 use super::Profile;
 use super::cipher::{Cipher, RTCP_HEADER_LEN};
