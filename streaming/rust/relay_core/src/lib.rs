@@ -17,6 +17,7 @@
 
 pub mod demux;
 pub mod error;
+pub mod forward;
 pub mod payload;
 pub mod rtcp;
 pub mod rtp;

@@ -58,13 +58,20 @@ impl PacketCache {
     /// A ring of `capacity` packets (a power of two).
     pub fn new(capacity: usize) -> Self {
         debug_assert!(capacity.is_power_of_two());
-        Self { entries: vec![None; capacity], bytes: vec![0; capacity * MAX_PAYLOAD], highest: None }
+        Self {
+            entries: vec![None; capacity],
+            bytes: vec![0; capacity * MAX_PAYLOAD],
+            highest: None,
+        }
     }
 
     /// Keeps a packet unless it is there already: a sequence number never changes its payload, which GCM resends rely on.
     pub fn insert(&mut self, meta: PacketMeta, payload: &[u8]) -> Insertion {
         let capacity = self.entries.len() as u64;
-        if self.highest.is_some_and(|highest| meta.sequence + capacity <= highest) {
+        if self
+            .highest
+            .is_some_and(|highest| meta.sequence + capacity <= highest)
+        {
             return Insertion::TooOld;
         }
         if payload.len() > MAX_PAYLOAD {
@@ -75,7 +82,10 @@ impl PacketCache {
             return Insertion::Duplicate;
         }
         self.bytes[index * MAX_PAYLOAD..][..payload.len()].copy_from_slice(payload);
-        self.entries[index] = Some(Entry { meta, len: payload.len() });
+        self.entries[index] = Some(Entry {
+            meta,
+            len: payload.len(),
+        });
         self.highest = self.highest.max(Some(meta.sequence));
         Insertion::New
     }
@@ -84,7 +94,9 @@ impl PacketCache {
     #[inline]
     pub fn get(&self, sequence: u64) -> Option<(&PacketMeta, &[u8])> {
         let index = self.index(sequence);
-        let entry = self.entries[index].as_ref().filter(|entry| entry.meta.sequence == sequence)?;
+        let entry = self.entries[index]
+            .as_ref()
+            .filter(|entry| entry.meta.sequence == sequence)?;
         Some((&entry.meta, &self.bytes[index * MAX_PAYLOAD..][..entry.len]))
     }
 
@@ -104,7 +116,13 @@ mod tests {
     use super::*;
 
     fn meta(sequence: u64) -> PacketMeta {
-        PacketMeta { sequence, timestamp: 1, marker: false, is_entry: false, vp8: None }
+        PacketMeta {
+            sequence,
+            timestamp: 1,
+            marker: false,
+            is_entry: false,
+            vp8: None,
+        }
     }
 
     #[test]
@@ -112,18 +130,27 @@ mod tests {
         let mut cache = PacketCache::new(8);
         assert_eq!(cache.insert(meta(100), b"first"), Insertion::New);
         assert_eq!(cache.insert(meta(100), b"other"), Insertion::Duplicate);
-        assert_eq!(cache.get(100).map(|(_, payload)| payload), Some(&b"first"[..]));
+        assert_eq!(
+            cache.get(100).map(|(_, payload)| payload),
+            Some(&b"first"[..])
+        );
     }
 
     #[test]
     fn the_ring_keeps_exactly_its_capacity() {
         let mut cache = PacketCache::new(8);
         for sequence in 0..20 {
-            assert_eq!(cache.insert(meta(sequence), &[sequence as u8]), Insertion::New);
+            assert_eq!(
+                cache.insert(meta(sequence), &[sequence as u8]),
+                Insertion::New
+            );
         }
         assert!(cache.get(11).is_none());
         assert!((12..20).all(|sequence| cache.get(sequence).is_some()));
         assert_eq!(cache.insert(meta(11), b""), Insertion::TooOld);
-        assert_eq!(cache.insert(meta(20), &[0; MAX_PAYLOAD + 1]), Insertion::TooLarge);
+        assert_eq!(
+            cache.insert(meta(20), &[0; MAX_PAYLOAD + 1]),
+            Insertion::TooLarge
+        );
     }
 }

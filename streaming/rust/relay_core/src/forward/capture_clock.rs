@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use super::model::{Nanos, SECOND};
+use crate::rtcp::ntp;
 
 /// Sender reports the offset is the minimum of: the least delayed of about 16 s, so that clock drift is followed.
 const REPORTS: usize = 16;
@@ -17,10 +18,13 @@ pub struct SourceTime {
 
 impl SourceTime {
     /// A sender report with this NTP time arrived; returns the engine time of that NTP time.
-    pub fn on_report(&mut self, ntp: u64, arrival: Nanos) -> Nanos {
-        let source = ntp_to_nanos(ntp);
+    pub fn on_report(&mut self, ntp_time: u64, arrival: Nanos) -> Nanos {
+        let source = i128::from(ntp::to_unix_nanos(ntp_time));
         let offset = i128::from(arrival) - source;
-        if self.best().is_some_and(|best| (offset - best).abs() > i128::from(SECOND)) {
+        if self
+            .best()
+            .is_some_and(|best| (offset - best).abs() > i128::from(SECOND))
+        {
             self.offsets.clear(); // The source's clock was stepped.
         }
         if self.offsets.len() == REPORTS {
@@ -46,7 +50,11 @@ pub struct CaptureClock {
 impl CaptureClock {
     /// A clock of `rate` Hz that knows nothing yet.
     pub fn new(rate: u32) -> Self {
-        Self { rate: rate.max(1), anchor: None, by_report: false }
+        Self {
+            rate: rate.max(1),
+            anchor: None,
+            by_report: false,
+        }
     }
 
     /// A media packet arrived: the anchor until the first sender report.
@@ -88,21 +96,6 @@ pub fn ticks_between(from: Nanos, to: Nanos, rate: u32) -> u32 {
     (delta * i128::from(rate) / i128::from(SECOND)) as u32
 }
 
-/// Seconds from 1900 to 1970 (RFC 3550 §4).
-const NTP_EPOCH: u64 = 2_208_988_800;
-
-/// The NTP timestamp of UTC nanoseconds since 1970.
-pub fn nanos_to_ntp(wall: u64) -> u64 {
-    let seconds = wall / SECOND + NTP_EPOCH;
-    let fraction = (u128::from(wall % SECOND) << 32) / u128::from(SECOND);
-    (seconds << 32) | fraction as u64
-}
-
-fn ntp_to_nanos(ntp: u64) -> i128 {
-    let fraction = (u128::from(ntp & 0xffff_ffff) * u128::from(SECOND)) >> 32;
-    i128::from(ntp >> 32) * i128::from(SECOND) + fraction as i128
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,9 +104,15 @@ mod tests {
     #[test]
     fn the_least_delayed_report_counts_until_the_clock_is_stepped() {
         let mut time = SourceTime::default();
-        let ntp = |seconds: u64| nanos_to_ntp(seconds * SECOND);
-        assert_eq!(time.on_report(ntp(100), 10 * SECOND + 5 * MILLISECOND), 10 * SECOND + 5 * MILLISECOND);
-        assert_eq!(time.on_report(ntp(101), 11 * SECOND + 90 * MILLISECOND), 11 * SECOND + 5 * MILLISECOND);
+        let ntp = |seconds: u64| ntp::from_unix_nanos(seconds * SECOND);
+        assert_eq!(
+            time.on_report(ntp(100), 10 * SECOND + 5 * MILLISECOND),
+            10 * SECOND + 5 * MILLISECOND
+        );
+        assert_eq!(
+            time.on_report(ntp(101), 11 * SECOND + 90 * MILLISECOND),
+            11 * SECOND + 5 * MILLISECOND
+        );
         assert_eq!(time.on_report(ntp(500), 12 * SECOND), 12 * SECOND);
     }
 
@@ -128,11 +127,5 @@ mod tests {
         assert_eq!(clock.timestamp_at(4 * SECOND), Some(u32::MAX - 134_999));
         clock.on_report(90_000, 20 * SECOND);
         assert_eq!(clock.captured_at(0), Some(19 * SECOND));
-    }
-
-    #[test]
-    fn ntp_of_the_unix_epoch_is_the_offset_of_rfc_868() {
-        assert_eq!(nanos_to_ntp(0), 2_208_988_800 << 32);
-        assert_eq!(nanos_to_ntp(SECOND / 2) & 0xffff_ffff, 0x8000_0000);
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::srtp::Profile;
 
-use super::model::{MILLISECOND, Nanos, OutputSpec, PublicationId, PublicationSpec, SECOND, SessionId, Slot};
+use super::model::{
+    MILLISECOND, Nanos, OutputSpec, PublicationId, PublicationSpec, SECOND, SessionId, Slot,
+};
 
 /// Master keys of one session. No `Debug`: keys stay out of logs.
 #[derive(Clone)]

@@ -16,7 +16,12 @@ pub const DATAGRAM_CAPACITY: usize = 2048;
 /// Where the state machine puts its results, at once and without waiting.
 pub trait Egress {
     /// Lets `write` fill a buffer of [`DATAGRAM_CAPACITY`] octets and sends what it reports written; 0 = nothing.
-    fn datagram(&mut self, socket: SocketIndex, to: SocketAddr, write: impl FnOnce(&mut [u8]) -> usize);
+    fn datagram(
+        &mut self,
+        socket: SocketIndex,
+        to: SocketAddr,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    );
     /// Tells Python.
     fn event(&mut self, event: Event);
     /// Tells the recorder feed.

@@ -76,24 +76,31 @@ impl Line {
         self.next_output > self.first_output
     }
 
-    /// The newest output timestamp.
-    pub fn last_timestamp(&self) -> Option<u32> {
-        self.last_timestamp
-    }
-
     /// The current switch point.
     pub fn current(&self) -> Option<&Switch> {
         self.switches.back()
     }
 
     /// Starts a new mapping at `packet`, which is to get `timestamp` or, when that would not increase, the next one.
-    pub fn switch_to(&mut self, source: SourceKey, packet: &PacketMeta, timestamp: u32, now: Nanos) {
+    pub fn switch_to(
+        &mut self,
+        source: SourceKey,
+        packet: &PacketMeta,
+        timestamp: u32,
+        now: Nanos,
+    ) {
         let timestamp = match self.last_timestamp {
             Some(last) if (timestamp.wrapping_sub(last) as i32) <= 0 => last.wrapping_add(1),
             _ => timestamp,
         };
-        let picture = packet.vp8.and_then(|vp8| vp8.picture_id).map_or(0, |id| id.value);
-        let tl0 = packet.vp8.and_then(|vp8| vp8.tl0_picture_index).map_or(0, |(_, value)| value);
+        let picture = packet
+            .vp8
+            .and_then(|vp8| vp8.picture_id)
+            .map_or(0, |id| id.value);
+        let tl0 = packet
+            .vp8
+            .and_then(|vp8| vp8.tl0_picture_index)
+            .map_or(0, |(_, value)| value);
         let first = self.switches.is_empty();
         self.replace(
             Switch {
@@ -101,8 +108,16 @@ impl Line {
                 source_from: packet.sequence,
                 output_from: self.next_output,
                 timestamp_offset: timestamp.wrapping_sub(packet.timestamp),
-                picture_offset: if first { 0 } else { self.last_picture.wrapping_add(1).wrapping_sub(picture) },
-                tl0_offset: if first { 0 } else { self.last_tl0.wrapping_add(1).wrapping_sub(tl0) },
+                picture_offset: if first {
+                    0
+                } else {
+                    self.last_picture.wrapping_add(1).wrapping_sub(picture)
+                },
+                tl0_offset: if first {
+                    0
+                } else {
+                    self.last_tl0.wrapping_add(1).wrapping_sub(tl0)
+                },
                 replaced_at: None,
             },
             now,
@@ -112,7 +127,13 @@ impl Line {
     /// Takes a packet that must not be forwarded (a probe) out of the numbering, if nothing behind it was placed yet.
     pub fn skip(&mut self, source: SourceKey, sequence: u64, now: Nanos) {
         let next_output = self.next_output;
-        let Some(current) = self.switches.back_mut().filter(|current| current.source == source) else { return };
+        let Some(current) = self
+            .switches
+            .back_mut()
+            .filter(|current| current.source == source)
+        else {
+            return;
+        };
         if sequence != current.source_from + (next_output - current.output_from) {
             return;
         }
@@ -120,7 +141,11 @@ impl Line {
             current.source_from += 1;
             return;
         }
-        let next = Switch { source_from: sequence + 1, output_from: next_output, ..*current };
+        let next = Switch {
+            source_from: sequence + 1,
+            output_from: next_output,
+            ..*current
+        };
         self.replace(next, now);
     }
 
@@ -134,8 +159,12 @@ impl Line {
                 self.next_output = output + 1;
                 self.last_timestamp = Some(packet.timestamp.wrapping_add(current.timestamp_offset));
                 if let Some(vp8) = packet.vp8 {
-                    self.last_picture = vp8.picture_id.map_or(0, |id| id.value.wrapping_add(current.picture_offset));
-                    self.last_tl0 = vp8.tl0_picture_index.map_or(0, |(_, value)| value.wrapping_add(current.tl0_offset));
+                    self.last_picture = vp8
+                        .picture_id
+                        .map_or(0, |id| id.value.wrapping_add(current.picture_offset));
+                    self.last_tl0 = vp8
+                        .tl0_picture_index
+                        .map_or(0, |(_, value)| value.wrapping_add(current.tl0_offset));
                 }
             }
             return Some((output, current));
@@ -148,16 +177,27 @@ impl Line {
         if output >= self.next_output {
             return None;
         }
-        let switch = *self.switches.iter().rev().find(|switch| switch.output_from <= output)?;
-        switch.answers(now).then(|| (switch, switch.source_from + (output - switch.output_from)))
+        let switch = *self
+            .switches
+            .iter()
+            .rev()
+            .find(|switch| switch.output_from <= output)?;
+        switch
+            .answers(now)
+            .then(|| (switch, switch.source_from + (output - switch.output_from)))
     }
 
     fn place_late(&self, source: SourceKey, sequence: u64) -> Option<(u64, Switch)> {
         let mut end_output = self.switches.back()?.output_from;
         for switch in self.switches.iter().rev().skip(1) {
             let length = end_output - switch.output_from;
-            if switch.source == source && (switch.source_from..switch.source_from + length).contains(&sequence) {
-                return Some((switch.output_from + (sequence - switch.source_from), *switch));
+            if switch.source == source
+                && (switch.source_from..switch.source_from + length).contains(&sequence)
+            {
+                return Some((
+                    switch.output_from + (sequence - switch.source_from),
+                    *switch,
+                ));
             }
             end_output = switch.output_from;
         }
@@ -168,7 +208,12 @@ impl Line {
         if let Some(current) = self.switches.back_mut() {
             current.replaced_at = Some(now);
         }
-        while self.switches.len() >= MAX_SWITCHES || self.switches.front().is_some_and(|switch| !switch.answers(now)) {
+        while self.switches.len() >= MAX_SWITCHES
+            || self
+                .switches
+                .front()
+                .is_some_and(|switch| !switch.answers(now))
+        {
             self.switches.pop_front();
         }
         self.switches.push_back(next);
@@ -177,7 +222,8 @@ impl Line {
 
 impl Switch {
     fn answers(&self, now: Nanos) -> bool {
-        self.replaced_at.is_none_or(|at| now.saturating_sub(at) <= ANSWERABLE)
+        self.replaced_at
+            .is_none_or(|at| now.saturating_sub(at) <= ANSWERABLE)
     }
 }
 
@@ -190,28 +236,68 @@ mod tests {
     use super::*;
 
     fn key(publication: u64) -> SourceKey {
-        SourceKey { publication: PublicationId(publication), generation: 0 }
+        SourceKey {
+            publication: PublicationId(publication),
+            generation: 0,
+        }
     }
 
     fn packet(sequence: u64) -> PacketMeta {
-        PacketMeta { sequence, timestamp: (sequence as u32).wrapping_mul(3000), marker: false, is_entry: true, vp8: None }
+        PacketMeta {
+            sequence,
+            timestamp: (sequence as u32).wrapping_mul(3000),
+            marker: false,
+            is_entry: true,
+            vp8: None,
+        }
     }
 
     #[test]
     fn a_switch_continues_the_numbers_and_both_sides_stay_answerable() {
         let mut line = Line::new(100);
         line.switch_to(key(1), &packet(5000), 77, 0);
-        assert_eq!(line.place(key(1), &packet(5000)).map(|placed| placed.0), Some(100));
-        assert_eq!(line.place(key(1), &packet(5002)).map(|placed| placed.0), Some(102));
+        assert_eq!(
+            line.place(key(1), &packet(5000)).map(|placed| placed.0),
+            Some(100)
+        );
+        assert_eq!(
+            line.place(key(1), &packet(5002)).map(|placed| placed.0),
+            Some(102)
+        );
         line.switch_to(key(2), &packet(9), 50, SECOND);
-        let (output, switch) = line.place(key(2), &packet(9)).expect("the entry is on the line");
+        let (output, switch) = line
+            .place(key(2), &packet(9))
+            .expect("the entry is on the line");
         assert_eq!(output, 103);
-        assert_eq!(packet(9).timestamp.wrapping_add(switch.timestamp_offset), 77 + 2 * 3000 + 1);
-        assert_eq!(line.place(key(1), &packet(5001)).map(|placed| placed.0), Some(101), "late packet of before");
-        assert_eq!(line.place(key(1), &packet(5003)), None, "the old source goes no further");
-        assert_eq!(line.source_of(101, 2 * SECOND).map(|found| (found.0.source, found.1)), Some((key(1), 5001)));
-        assert_eq!(line.source_of(101, 2 * SECOND + 1), None, "one second is over");
-        assert_eq!(line.source_of(103, 9 * SECOND).map(|found| (found.0.source, found.1)), Some((key(2), 9)));
+        assert_eq!(
+            packet(9).timestamp.wrapping_add(switch.timestamp_offset),
+            77 + 2 * 3000 + 1
+        );
+        assert_eq!(
+            line.place(key(1), &packet(5001)).map(|placed| placed.0),
+            Some(101),
+            "late packet of before"
+        );
+        assert_eq!(
+            line.place(key(1), &packet(5003)),
+            None,
+            "the old source goes no further"
+        );
+        assert_eq!(
+            line.source_of(101, 2 * SECOND)
+                .map(|found| (found.0.source, found.1)),
+            Some((key(1), 5001))
+        );
+        assert_eq!(
+            line.source_of(101, 2 * SECOND + 1),
+            None,
+            "one second is over"
+        );
+        assert_eq!(
+            line.source_of(103, 9 * SECOND)
+                .map(|found| (found.0.source, found.1)),
+            Some((key(2), 9))
+        );
         assert_eq!(line.source_of(104, 9 * SECOND), None, "never sent");
     }
 
@@ -220,10 +306,16 @@ mod tests {
         let mut line = Line::new(7);
         line.switch_to(key(1), &packet(10), 0, 0);
         line.skip(key(1), 10, 0);
-        assert_eq!(line.place(key(1), &packet(11)).map(|placed| placed.0), Some(7));
+        assert_eq!(
+            line.place(key(1), &packet(11)).map(|placed| placed.0),
+            Some(7)
+        );
         line.skip(key(1), 12, 0);
         line.skip(key(1), 13, 0);
-        assert_eq!(line.place(key(1), &packet(14)).map(|placed| placed.0), Some(8));
+        assert_eq!(
+            line.place(key(1), &packet(14)).map(|placed| placed.0),
+            Some(8)
+        );
         assert_eq!(line.source_of(7, 0).map(|found| found.1), Some(11));
         assert_eq!(line.source_of(8, 0).map(|found| found.1), Some(14));
     }

@@ -53,7 +53,12 @@ impl MissingPackets {
             return Gap::Outage;
         }
         let request = now + REORDER_WAIT;
-        self.packets.extend((highest + 1..sequence).map(|sequence| Missing { sequence, since: now, next_request: request }));
+        self.packets
+            .extend((highest + 1..sequence).map(|sequence| Missing {
+                sequence,
+                since: now,
+                next_request: request,
+            }));
         Gap::Repairable
     }
 
@@ -64,8 +69,13 @@ impl MissingPackets {
 
     /// Puts into `due` the sequence numbers to ask for now, ascending.
     pub fn collect_due(&mut self, now: Nanos, due: &mut Vec<u16>) {
-        self.packets.retain(|missing| now.saturating_sub(missing.since) <= GIVE_UP);
-        for missing in self.packets.iter_mut().filter(|missing| missing.next_request <= now) {
+        self.packets
+            .retain(|missing| now.saturating_sub(missing.since) <= GIVE_UP);
+        for missing in self
+            .packets
+            .iter_mut()
+            .filter(|missing| missing.next_request <= now)
+        {
             missing.next_request = now + RETRY;
             due.push(missing.sequence as u16);
         }

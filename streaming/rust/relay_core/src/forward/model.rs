@@ -50,7 +50,9 @@ impl Codec {
 
     /// The codec of a name, as written in specs.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::H264, Self::Vp8, Self::Opus].into_iter().find(|codec| codec.name() == name)
+        [Self::H264, Self::Vp8, Self::Opus]
+            .into_iter()
+            .find(|codec| codec.name() == name)
     }
 
     /// Index into per-codec tables of three.
@@ -96,13 +98,18 @@ impl Slot {
 
     /// `V0`..`V6`, `A0`..`A2`.
     pub fn name(self) -> &'static str {
-        const NAMES: [&str; Slot::COUNT] = ["V0", "V1", "V2", "V3", "V4", "V5", "V6", "A0", "A1", "A2"];
+        const NAMES: [&str; Slot::COUNT] =
+            ["V0", "V1", "V2", "V3", "V4", "V5", "V6", "A0", "A1", "A2"];
         NAMES[self.index()]
     }
 
     /// What the slot carries.
     pub fn kind(self) -> MediaKind {
-        if self.0 < 16 { MediaKind::Video } else { MediaKind::Audio }
+        if self.0 < 16 {
+            MediaKind::Video
+        } else {
+            MediaKind::Audio
+        }
     }
 
     /// 0..9, video first.

@@ -1,7 +1,8 @@
 //! What a receiver report says about one source: loss, highest sequence, jitter, last sender report (RFC 3550 §6.4.1, A.3, A.8).
 
 use super::capture_clock::ticks_between;
-use super::model::{Nanos, SECOND};
+use super::model::Nanos;
+use crate::rtcp::{ReportBlock, ntp};
 
 /// Reception statistics of one SSRC.
 #[derive(Debug, Clone)]
@@ -15,23 +16,6 @@ pub struct ReceiveStats {
     transit: Option<u32>,
     jitter: f64,
     last_report: Option<(u32, Nanos)>,
-}
-
-/// The numbers of one report block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reception {
-    /// Loss since the last block, in 1/256.
-    pub fraction_lost: u8,
-    /// Packets lost in all, duplicates counted against it.
-    pub cumulative_lost: i32,
-    /// Extended highest sequence number.
-    pub highest_sequence: u32,
-    /// Interarrival jitter in ticks.
-    pub jitter: u32,
-    /// Middle 32 bits of the last sender report's NTP time.
-    pub last_sr: u32,
-    /// Since then, in 1/65536 s.
-    pub delay_since_last_sr: u32,
 }
 
 impl ReceiveStats {
@@ -63,8 +47,8 @@ impl ReceiveStats {
     }
 
     /// A sender report arrived.
-    pub fn on_report(&mut self, ntp: u64, arrival: Nanos) {
-        self.last_report = Some(((ntp >> 16) as u32, arrival));
+    pub fn on_report(&mut self, ntp_time: u64, arrival: Nanos) {
+        self.last_report = Some((ntp::middle(ntp_time), arrival));
     }
 
     /// Jitter in milliseconds.
@@ -77,51 +61,68 @@ impl ReceiveStats {
         self.expected() as i64 - self.received as i64
     }
 
-    /// The next report block; None before the first packet.
-    pub fn reception(&mut self, now: Nanos) -> Option<Reception> {
+    /// The next report block about `ssrc`; None before the first packet.
+    pub fn report(&mut self, ssrc: u32, now: Nanos) -> Option<ReportBlock> {
         self.base?;
         let expected = self.expected();
         let interval = expected - self.expected_prior;
         let received = self.received - self.received_prior;
         (self.expected_prior, self.received_prior) = (expected, self.received);
         let lost = interval.saturating_sub(received);
-        let (last_sr, delay) = self.last_report.map_or((0, 0), |(middle, at)| {
-            (middle, (u128::from(now.saturating_sub(at)) * 65_536 / u128::from(SECOND)) as u32)
+        let (last_sr, delay_since_last_sr) = self.last_report.map_or((0, 0), |(middle, at)| {
+            (middle, ntp::delay_units(now.saturating_sub(at)))
         });
-        Some(Reception {
-            fraction_lost: if interval == 0 { 0 } else { (lost * 256 / interval).min(255) as u8 },
+        Some(ReportBlock {
+            ssrc,
+            fraction_lost: (lost * 256)
+                .checked_div(interval)
+                .map_or(0, |fraction| fraction.min(255) as u8),
             cumulative_lost: self.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
             highest_sequence: self.highest as u32,
             jitter: self.jitter as u32,
             last_sr,
-            delay_since_last_sr: delay,
+            delay_since_last_sr,
         })
     }
 
     fn expected(&self) -> u64 {
-        self.base.map_or(0, |base| self.highest + 1 - base.min(self.highest))
+        self.base
+            .map_or(0, |base| self.highest + 1 - base.min(self.highest))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::model::MILLISECOND;
+    use crate::forward::model::{MILLISECOND, SECOND};
 
     #[test]
     fn a_report_block_counts_loss_per_interval_and_in_all() {
         let mut stats = ReceiveStats::new(90_000);
-        assert_eq!(stats.reception(0), None);
+        assert_eq!(stats.report(9, 0), None);
         for sequence in (0..100u64).filter(|sequence| sequence % 4 != 3) {
-            stats.on_packet(65_500 + sequence, (sequence * 900) as u32, sequence * 10 * MILLISECOND);
+            stats.on_packet(
+                65_500 + sequence,
+                (sequence * 900) as u32,
+                sequence * 10 * MILLISECOND,
+            );
         }
         stats.on_report(0x1234_5678_9abc_def0, SECOND);
-        let block = stats.reception(SECOND + SECOND / 2).expect("packets came");
-        assert_eq!((block.fraction_lost, block.cumulative_lost), ((24 * 256 / 99) as u8, 24));
+        let block = stats.report(9, SECOND + SECOND / 2).expect("packets came");
+        assert_eq!(
+            (block.fraction_lost, block.cumulative_lost),
+            ((24 * 256 / 99) as u8, 24)
+        );
         assert_eq!(block.highest_sequence, 65_598);
         assert_eq!(block.jitter, 0);
-        assert_eq!((block.last_sr, block.delay_since_last_sr), (0x5678_9abc, 32_768));
-        assert_eq!(stats.reception(2 * SECOND).map(|block| block.fraction_lost), Some(0));
+        assert_eq!(
+            (block.last_sr, block.delay_since_last_sr),
+            (0x5678_9abc, 32_768)
+        );
+        assert_eq!(
+            stats.report(9, 2 * SECOND).map(|block| block.fraction_lost),
+            Some(0)
+        );
     }
 
     #[test]
@@ -129,8 +130,16 @@ mod tests {
         let mut stats = ReceiveStats::new(48_000);
         for number in 0..200u64 {
             let late = if number % 2 == 0 { 0 } else { 4 * MILLISECOND };
-            stats.on_packet(number, (number * 960) as u32, number * 20 * MILLISECOND + late);
+            stats.on_packet(
+                number,
+                (number * 960) as u32,
+                number * 20 * MILLISECOND + late,
+            );
         }
-        assert!((3.5..4.1).contains(&stats.jitter_ms()), "{}", stats.jitter_ms());
+        assert!(
+            (3.5..4.1).contains(&stats.jitter_ms()),
+            "{}",
+            stats.jitter_ms()
+        );
     }
 }

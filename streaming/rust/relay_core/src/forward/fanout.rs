@@ -1,0 +1,72 @@
+//! Media out: what a receive batch brought goes to every viewer, all packets of one viewer in a row (which is what GSO wants).
+
+use super::egress::Egress;
+use super::model::{Nanos, PublicationId};
+use super::output::Source;
+use super::publication::Fresh;
+use super::relay::Relay;
+
+impl Relay {
+    /// Sends on what came since the last call, then the key frame requests it caused.
+    pub fn end_batch(&mut self, now: Nanos, out: &mut impl Egress) {
+        while let Some(id) = self.touched.pop() {
+            self.fan_out(id, now, out);
+        }
+        while let Some(id) = self.attention.pop() {
+            self.drive_publication(id, now, out);
+        }
+    }
+
+    fn fan_out(&mut self, id: PublicationId, now: Nanos, out: &mut impl Egress) {
+        let Some(publication) = self.publications.get_mut(&id) else {
+            return;
+        };
+        let mut fresh = std::mem::take(&mut publication.fresh);
+        let source = Source {
+            key: publication.key(),
+            codec: publication.spec.codec,
+            cache: &publication.cache,
+            clock: &publication.clock,
+        };
+        let shown = self
+            .rooms
+            .get(&publication.room)
+            .filter(|room| room.slots.contains(&Some(id)));
+        for viewer in shown
+            .map(|room| room.viewers.as_slice())
+            .unwrap_or_default()
+        {
+            let Some(peer) = self.peers.get_mut(viewer) else {
+                continue;
+            };
+            let (Some((socket, address)), Some(context)) = (peer.path(), &peer.sending) else {
+                continue;
+            };
+            for output in peer
+                .outputs
+                .iter_mut()
+                .filter(|output| output.target == Some(id))
+            {
+                let was_started = output.line.is_started();
+                for item in &fresh {
+                    match *item {
+                        Fresh::Probe(sequence) => output.skip(source.key, sequence, now),
+                        Fresh::Packet(sequence) => out.datagram(socket, address, |buffer| {
+                            let written = output.forward(source, sequence, now, context, buffer);
+                            if written > 0 {
+                                peer.counters.packets_out += 1;
+                                peer.counters.bytes_out += written as u64;
+                            }
+                            written
+                        }),
+                    }
+                }
+                if !was_started && output.line.is_started() {
+                    peer.next_report = now; // Lip sync needs a sender report early.
+                }
+            }
+        }
+        fresh.clear();
+        publication.fresh = fresh; // Keeps its capacity.
+    }
+}

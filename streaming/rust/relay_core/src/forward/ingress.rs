@@ -1,0 +1,308 @@
+//! Datagrams in: STUN is answered, DTLS handed up, SRTP decrypted once and put into its publication.
+//!
+//! Nothing is trusted before its integrity check; what is refused is counted and never answered.
+
+use std::sync::Arc;
+
+use super::egress::{Egress, Event, FeedItem};
+use super::model::{Nanos, PayloadRole, PublicationId, SessionId};
+use super::peer::{Path, Peer};
+use super::publication::{Publication, Reception};
+use super::relay::Relay;
+use crate::demux::{DatagramKind, classify};
+use crate::error::{SrtpError, StunError};
+use crate::rtp::{Header, extension};
+use crate::stun::{self, BindingRequest, ErrorCode, IceRole};
+use crate::{rtx, sequence};
+
+use hashbrown::HashMap;
+
+impl Relay {
+    /// Takes one datagram; it is decrypted in place. Media is sent on by [`Relay::end_batch`].
+    pub fn datagram(&mut self, now: Nanos, path: Path, datagram: &mut [u8], out: &mut impl Egress) {
+        match classify(datagram) {
+            DatagramKind::Stun => self.on_stun(now, path, datagram, out),
+            DatagramKind::Dtls => match self.addresses.get(&path) {
+                Some(session) => out.event(Event::Dtls(*session, datagram.to_vec())),
+                None => self.dropped.unknown_source += 1,
+            },
+            DatagramKind::Rtp => match self.addresses.get(&path) {
+                Some(session) => self.on_rtp(now, *session, datagram, out),
+                None => self.dropped.unknown_source += 1,
+            },
+            DatagramKind::Rtcp => match self.addresses.get(&path) {
+                Some(session) => self.on_rtcp(now, *session, datagram, out),
+                None => self.dropped.unknown_source += 1,
+            },
+            DatagramKind::Other => self.dropped.other += 1,
+        }
+    }
+
+    fn on_stun(&mut self, now: Nanos, path: Path, datagram: &[u8], out: &mut impl Egress) {
+        let request = match BindingRequest::parse(datagram) {
+            Ok(request) => request,
+            // Indications keep a NAT binding open; responses answer nothing we asked.
+            Err(StunError::NotBindingRequest) => return,
+            Err(_) => {
+                self.dropped.malformed_stun += 1;
+                return;
+            }
+        };
+        let owner = std::str::from_utf8(request.local_ufrag)
+            .ok()
+            .and_then(|ufrag| self.ufrags.get(ufrag));
+        let Some(peer) = owner.and_then(|session| self.peers.get_mut(session)) else {
+            self.dropped.unknown_ufrag += 1;
+            return;
+        };
+        let is_current = peer.credentials.ufrag.as_bytes() == request.local_ufrag;
+        let credentials = if is_current {
+            &peer.credentials
+        } else {
+            peer.previous.as_ref().unwrap_or(&peer.credentials)
+        };
+        let password = credentials.pwd.as_bytes();
+        if request.verify(password).is_err() {
+            self.dropped.bad_integrity += 1;
+            return;
+        }
+        let refusal = if !request.unknown.as_slice().is_empty() {
+            Some((ErrorCode::UnknownAttribute, request.unknown.as_slice()))
+        } else if matches!(request.role, Some(IceRole::Controlled(_))) {
+            // We are ICE-lite, hence controlled for ever (RFC 8445 §6.1.1).
+            Some((ErrorCode::RoleConflict, &[][..]))
+        } else {
+            None
+        };
+        let id = &request.transaction_id;
+        out.datagram(path.0, path.1, |buffer| {
+            let written = match refusal {
+                Some((code, unknown)) => {
+                    stun::write_error(buffer, id, code, unknown, Some(password))
+                }
+                None => stun::write_success(buffer, id, path.1, password),
+            };
+            written.unwrap_or(0)
+        });
+        if refusal.is_none() {
+            self.on_checked(now, path, &request, out);
+        }
+    }
+
+    fn on_checked(
+        &mut self,
+        now: Nanos,
+        path: Path,
+        request: &BindingRequest<'_>,
+        out: &mut impl Egress,
+    ) {
+        let owner = std::str::from_utf8(request.local_ufrag)
+            .ok()
+            .and_then(|ufrag| self.ufrags.get(ufrag).copied());
+        let Some(peer) = owner.and_then(|session| self.peers.get_mut(&session)) else {
+            return;
+        };
+        let session = peer.id;
+        if peer.credentials.ufrag.as_bytes() == request.local_ufrag {
+            if let Some(previous) = peer.previous.take() {
+                self.ufrags.remove(&previous.ufrag);
+            }
+        }
+        let outcome = peer.on_check(path, request.use_candidate, now);
+        if let Some(evicted) = outcome.evicted {
+            self.addresses.remove(&evicted);
+        }
+        if let Some(other) = self
+            .addresses
+            .insert(path, session)
+            .filter(|other| *other != session)
+        {
+            if let Some(other) = self.peers.get_mut(&other) {
+                other.checked.retain(|known| *known != path);
+            }
+        }
+        if outcome.selected {
+            out.event(Event::Selected(session, path.1));
+        }
+        if outcome.regained {
+            out.event(Event::ConsentRegained(session));
+            self.restart_outputs(session, now);
+        }
+    }
+
+    fn on_rtp(
+        &mut self,
+        now: Nanos,
+        session: SessionId,
+        datagram: &mut [u8],
+        out: &mut impl Egress,
+    ) {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return;
+        };
+        let Some(context) = &mut peer.receiving else {
+            self.dropped.srtp_before_keys += 1;
+            return;
+        };
+        let plain = match context.unprotect_rtp(datagram) {
+            Ok(plain) => plain,
+            Err(error) => {
+                match error {
+                    SrtpError::Replayed | SrtpError::TooOld => self.dropped.replayed += 1,
+                    SrtpError::Authentication => self.dropped.srtp_auth += 1,
+                    SrtpError::TooManySources => self.dropped.unknown_ssrc += 1,
+                    _ => self.dropped.malformed_rtp += 1,
+                }
+                return;
+            }
+        };
+        let packet = &mut datagram[..plain.len];
+        let Some((id, role)) =
+            find_source(peer, &mut self.publications, packet, &plain.header, now)
+        else {
+            self.dropped.unknown_ssrc += 1;
+            return;
+        };
+        let Some(publication) = self.publications.get_mut(&id) else {
+            return;
+        };
+        let was_fresh = !publication.fresh.is_empty();
+        let (header, length, sequence) = match role {
+            PayloadRole::Media => (plain.header, plain.len, plain.index),
+            PayloadRole::Rtx => match repaired(publication, packet, &plain.header) {
+                Some(repaired) => repaired,
+                None => return, // Probing padding, or a repair of nothing we know.
+            },
+        };
+        let packet = &packet[..length];
+        let payload = packet.get(header.payload()).unwrap_or_default();
+        let first = publication.counters.packets == 0;
+        let reception =
+            publication.receive(&header, payload, sequence, now, role == PayloadRole::Rtx);
+        if !was_fresh && !publication.fresh.is_empty() {
+            self.touched.push(id);
+        }
+        if publication.keyframes.is_wanted() {
+            self.attention.push(id);
+        }
+        match reception {
+            Reception::Media { is_entry } => {
+                if first {
+                    out.event(Event::PublicationMedia(session, id));
+                }
+                if std::mem::take(&mut publication.is_stalled) {
+                    out.event(Event::PublicationResumed(session, id));
+                }
+                self.feed_packet(id, packet, false, is_entry, now, out);
+            }
+            // The recorder must not wait for a number that only a probe used.
+            Reception::Probe if role == PayloadRole::Media => {
+                self.feed_packet(id, packet, false, false, now, out)
+            }
+            Reception::Probe | Reception::Useless => {}
+            Reception::TooLarge => self.dropped.malformed_rtp += 1,
+        }
+    }
+
+    /// Hands a decrypted packet to the recorder, once for each slot that shows the publication.
+    pub(super) fn feed_packet(
+        &self,
+        id: PublicationId,
+        packet: &[u8],
+        is_rtcp: bool,
+        is_entry: bool,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        let Some(room) = self
+            .publications
+            .get(&id)
+            .and_then(|publication| self.rooms.get(&publication.room))
+        else {
+            return;
+        };
+        let Some(recording) = &room.recording else {
+            return;
+        };
+        let mut shared: Option<Arc<[u8]>> = None;
+        for slot in room.slots_of(id) {
+            let packet = shared.get_or_insert_with(|| Arc::from(packet)).clone();
+            let recording = recording.clone();
+            out.feed(FeedItem::Packet {
+                recording,
+                at: now,
+                slot,
+                publication: id,
+                is_rtcp,
+                is_entry,
+                packet,
+            });
+        }
+    }
+}
+
+/// The publication of a packet, by SSRC, else by MID, else by a payload type only one publication has; learns the SSRC.
+fn find_source(
+    peer: &Peer,
+    publications: &mut HashMap<PublicationId, Publication>,
+    packet: &[u8],
+    header: &Header,
+    now: Nanos,
+) -> Option<(PublicationId, PayloadRole)> {
+    for id in &peer.publications {
+        let Some(publication) = publications.get(id) else {
+            continue;
+        };
+        if publication.ssrc == Some(header.ssrc) {
+            let role = publication.role_of(header.payload_type);
+            return role
+                .filter(|role| *role == PayloadRole::Media)
+                .map(|role| (*id, role));
+        }
+        if publication.rtx_ssrc == Some(header.ssrc) {
+            return Some((*id, PayloadRole::Rtx));
+        }
+    }
+    let by_mid = |publication: &Publication| {
+        let mid = publication
+            .spec
+            .mid_ext
+            .and_then(|id| extension::find(packet, header, id));
+        mid == Some(publication.spec.mid.as_bytes())
+    };
+    let has_type = |id: &&PublicationId| {
+        publications
+            .get(*id)
+            .is_some_and(|publication| publication.role_of(header.payload_type).is_some())
+    };
+    let mut candidates = peer.publications.iter().filter(has_type);
+    let only = match (candidates.next(), candidates.next()) {
+        (Some(only), None) => Some(*only),
+        _ => None,
+    };
+    let named = peer
+        .publications
+        .iter()
+        .find(|id| publications.get(*id).is_some_and(by_mid))
+        .copied();
+    let id = named.or(only)?;
+    let publication = publications.get_mut(&id)?;
+    let role = publication.role_of(header.payload_type)?;
+    match role {
+        PayloadRole::Media => publication.restart(header.ssrc, now),
+        PayloadRole::Rtx => publication.rtx_ssrc = Some(header.ssrc),
+    }
+    Some((id, role))
+}
+
+/// Unwraps a repair in place: header, length and extended sequence number of the original packet.
+fn repaired(
+    publication: &Publication,
+    packet: &mut [u8],
+    header: &Header,
+) -> Option<(Header, usize, u64)> {
+    let (ssrc, highest) = (publication.ssrc?, publication.highest?);
+    let length = rtx::unwrap(packet, header, publication.media_payload_type(), ssrc).ok()?;
+    let header = Header::parse(&packet[..length]).ok()?;
+    Some((header, length, sequence::extend(highest, header.sequence)))
+}

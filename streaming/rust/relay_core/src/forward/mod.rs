@@ -1,0 +1,33 @@
+//! The forwarding state machine: sessions, rooms, publications, outputs. Bytes and `now` in, [`Egress`] out.
+//!
+//! One packet's way: `ingress` (decrypt once) → `publication` and `cache` (keep once) → `fanout` → `output` and `line` (rewrite and
+//! seal per viewer). RTCP: `feedback` in, `reports` out. Nothing here reads a clock, blocks, or allocates per packet and viewer.
+
+mod cache;
+mod capture_clock;
+mod command;
+mod egress;
+mod fanout;
+mod feedback;
+mod ingress;
+mod keyframe;
+mod line;
+mod missing;
+mod model;
+mod output;
+mod peer;
+mod publication;
+mod receive_stats;
+mod relay;
+mod reports;
+mod room;
+mod snapshot;
+
+pub use command::{Command, Config, SessionKeys};
+pub use egress::{DATAGRAM_CAPACITY, Egress, Event, FeedItem, FeedSource, SocketIndex};
+pub use model::{
+    Codec, MILLISECOND, MediaKind, Nanos, OutputPayload, OutputSpec, PayloadRole, PublicationId,
+    PublicationSpec, SECOND, SessionId, Slot,
+};
+pub use relay::Relay;
+pub use snapshot::{DropCounters, PeerStats, PublicationStats, Snapshot};

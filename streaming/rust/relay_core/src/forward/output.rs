@@ -1,0 +1,318 @@
+//! One receive slot of one viewer: writes packets for it. The only place where bytes towards a viewer are composed.
+//!
+//! Hot path: no allocation, no lookup; header, payload copy, seal. Which packets, and when, is the fan-out's matter.
+
+use super::cache::{PacketCache, PacketMeta};
+use super::capture_clock::{CaptureClock, ticks_between};
+use super::line::{Line, SourceKey, Switch};
+use super::model::{Codec, MILLISECOND, Nanos, OutputPayload, OutputSpec, PublicationId, Slot};
+use crate::rtp::{FIXED_HEADER_LEN, extension};
+use crate::sequence;
+use crate::srtp::SrtpContext;
+
+/// Resends remembered to answer a repeated NACK once per round trip.
+const GUARD: usize = 64;
+/// Bounds of the round trip used for that.
+const GUARD_MIN: Nanos = 5 * MILLISECOND;
+const GUARD_MAX: Nanos = 200 * MILLISECOND;
+const GUARD_DEFAULT: Nanos = 30 * MILLISECOND;
+
+/// A receive slot of a viewer.
+pub(crate) struct Output {
+    pub slot: Slot,
+    pub ssrc: u32,
+    pub rtx_ssrc: Option<u32>,
+    pub cname: String,
+    /// A subscription no longer names it; kept, because its numbers must not be used again under the same keys.
+    pub is_retired: bool,
+    /// What the slot shows now.
+    pub target: Option<PublicationId>,
+    /// Nothing is sent until an entry point comes.
+    pub is_awaiting: bool,
+    pub line: Line,
+    pub packets: u64,
+    pub octets: u64,
+    /// Highest extended sequence number a receiver report confirmed.
+    pub confirmed: u64,
+    payload_types: [Option<OutputPayload>; 3],
+    mid_extension: Vec<u8>,
+    /// The receiver knows the SSRC from this output number on, so MID is left out.
+    mid_until: Option<u64>,
+    rtx_index: u64,
+    anchor: Option<(Nanos, u32)>,
+    first_timestamp: u32,
+    resent: Vec<(u64, Nanos)>,
+}
+
+/// The packets of one publication and how to read them.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub key: SourceKey,
+    pub codec: Codec,
+    pub cache: &'a PacketCache,
+    pub clock: &'a CaptureClock,
+}
+
+impl Output {
+    pub fn new(spec: &OutputSpec, random: u64) -> Self {
+        let mut output = Self {
+            slot: spec.slot,
+            ssrc: spec.ssrc,
+            rtx_ssrc: None,
+            cname: String::new(),
+            is_retired: false,
+            target: None,
+            is_awaiting: true,
+            line: Line::new(random as u16),
+            packets: 0,
+            octets: 0,
+            confirmed: 0,
+            payload_types: [None; 3],
+            mid_extension: Vec::new(),
+            mid_until: None,
+            rtx_index: (random >> 16) & 0x3fff,
+            anchor: None,
+            first_timestamp: (random >> 32) as u32,
+            resent: Vec::new(),
+        };
+        output.negotiate(spec);
+        output
+    }
+
+    /// Takes over what was negotiated; numbers go on where they were. MID is decided once: resends must stay the same bytes.
+    pub fn negotiate(&mut self, spec: &OutputSpec) {
+        self.is_retired = false;
+        self.slot = spec.slot;
+        self.rtx_ssrc = spec.rtx_ssrc;
+        self.cname.clone_from(&spec.cname);
+        for (codec, payload) in &spec.payload_types {
+            self.payload_types[codec.index()] = Some(*payload);
+        }
+        if let Some(id) = spec
+            .mid_ext
+            .filter(|_| !spec.mid.is_empty() && !self.line.is_started())
+        {
+            self.mid_extension.clear();
+            extension::write(&mut self.mid_extension, &[(id, spec.mid.as_bytes())]);
+        }
+    }
+
+    /// Shows another publication, or nothing; what was sent stays answerable.
+    pub fn show(&mut self, target: Option<PublicationId>) -> bool {
+        let changed = self.target != target;
+        if changed {
+            self.target = target;
+            self.is_awaiting = true;
+        }
+        changed
+    }
+
+    /// Writes the protected packet for the viewer; 0 = not for this viewer.
+    #[inline]
+    pub fn forward(
+        &mut self,
+        source: Source<'_>,
+        sequence: u64,
+        now: Nanos,
+        context: &SrtpContext,
+        buffer: &mut [u8],
+    ) -> usize {
+        let Some(payload_type) = self.payload_types[source.codec.index()] else {
+            return 0;
+        };
+        let Some((meta, payload)) = source.cache.get(sequence) else {
+            return 0;
+        };
+        let restarted = self.line.current().is_some_and(|switch| {
+            switch.source.publication == source.key.publication
+                && switch.source.generation != source.key.generation
+        });
+        if self.is_awaiting || restarted {
+            if meta.is_entry {
+                self.enter(source, meta, now);
+            } else if restarted {
+                self.is_awaiting = true;
+            }
+        }
+        let Some((output, switch)) = self.line.place(source.key, meta) else {
+            return 0;
+        };
+        let written = self.compose(
+            payload_type.media,
+            meta,
+            payload,
+            output,
+            &switch,
+            context,
+            buffer,
+        );
+        if written > 0 {
+            self.packets += 1;
+            self.octets += payload.len() as u64;
+        }
+        written
+    }
+
+    /// A probe was dropped.
+    pub fn skip(&mut self, source: SourceKey, sequence: u64, now: Nanos) {
+        if !self.is_awaiting {
+            self.line.skip(source, sequence, now);
+        }
+    }
+
+    /// The output number a NACK is about and the source packet behind it, unless it was resent within a round trip.
+    pub fn lookup_nack(
+        &mut self,
+        lost: u16,
+        now: Nanos,
+        rtt: Option<Nanos>,
+    ) -> Option<(u64, Switch, u64)> {
+        let output = sequence::extend(self.line.next_output().saturating_sub(1), lost);
+        let (switch, source_sequence) = self.line.source_of(output, now)?;
+        let guard = rtt.map_or(GUARD_DEFAULT, |rtt| rtt.clamp(GUARD_MIN, GUARD_MAX));
+        if self.resent.is_empty() {
+            self.resent = vec![(0, 0); GUARD];
+        }
+        let slot = &mut self.resent[output as usize % GUARD];
+        if slot.0 == output && now.saturating_sub(slot.1) < guard {
+            return None;
+        }
+        *slot = (output, now);
+        Some((output, switch, source_sequence))
+    }
+
+    /// Writes a resent packet: as RTX (RFC 4588) or, without it, the very same bytes again.
+    pub fn resend(
+        &mut self,
+        source: Source<'_>,
+        found: (u64, Switch, u64),
+        context: &SrtpContext,
+        buffer: &mut [u8],
+    ) -> usize {
+        let (output, switch, sequence) = found;
+        let Some(payload_type) = self.payload_types[source.codec.index()] else {
+            return 0;
+        };
+        let Some((meta, payload)) = source.cache.get(sequence) else {
+            return 0;
+        };
+        let (Some(rtx), Some(rtx_ssrc)) = (payload_type.rtx, self.rtx_ssrc) else {
+            return self.compose(
+                payload_type.media,
+                meta,
+                payload,
+                output,
+                &switch,
+                context,
+                buffer,
+            );
+        };
+        let index = self.rtx_index;
+        self.rtx_index += 1;
+        write_header(
+            buffer,
+            rtx,
+            meta.marker,
+            index as u16,
+            meta.timestamp.wrapping_add(switch.timestamp_offset),
+            rtx_ssrc,
+        );
+        buffer[FIXED_HEADER_LEN..FIXED_HEADER_LEN + 2]
+            .copy_from_slice(&(output as u16).to_be_bytes());
+        let start = FIXED_HEADER_LEN + 2;
+        let end = start + payload.len();
+        buffer[start..end].copy_from_slice(payload);
+        rewrite_picture(meta, &switch, &mut buffer[start..end]);
+        context
+            .protect_rtp_slice(buffer, FIXED_HEADER_LEN, end, index)
+            .unwrap_or(0)
+    }
+
+    /// The output timestamp of `now`, for a sender report; also moves the line's anchor along.
+    pub fn timestamp_at(&mut self, clock: Option<&CaptureClock>, now: Nanos) -> Option<u32> {
+        let switch = self.line.current()?;
+        if let Some(timestamp) = clock.and_then(|clock| clock.timestamp_at(now)) {
+            self.anchor = Some((now, timestamp.wrapping_add(switch.timestamp_offset)));
+        }
+        let (at, timestamp) = self.anchor?;
+        let rate = clock.map_or(90_000, CaptureClock::rate);
+        Some(timestamp.wrapping_add(ticks_between(at, now, rate)))
+    }
+
+    /// A receiver report named this SSRC: the receiver can tell it without MID.
+    pub fn on_reported(&mut self) {
+        self.mid_until.get_or_insert(self.line.next_output());
+    }
+
+    fn enter(&mut self, source: Source<'_>, meta: &PacketMeta, now: Nanos) {
+        let captured = source.clock.captured_at(meta.timestamp).unwrap_or(now);
+        let (at, timestamp) = *self.anchor.get_or_insert((captured, self.first_timestamp));
+        let wanted = timestamp.wrapping_add(ticks_between(at, captured, source.clock.rate()));
+        self.line.switch_to(source.key, meta, wanted, now);
+        self.is_awaiting = false;
+    }
+
+    /// Deterministic in (output, switch, payload): a resend must give the same bytes, or GCM would reuse a nonce.
+    fn compose(
+        &self,
+        payload_type: u8,
+        meta: &PacketMeta,
+        payload: &[u8],
+        output: u64,
+        switch: &Switch,
+        context: &SrtpContext,
+        buffer: &mut [u8],
+    ) -> usize {
+        let timestamp = meta.timestamp.wrapping_add(switch.timestamp_offset);
+        write_header(
+            buffer,
+            payload_type,
+            meta.marker,
+            output as u16,
+            timestamp,
+            self.ssrc,
+        );
+        let mut start = FIXED_HEADER_LEN;
+        if self.mid_until.is_none_or(|until| output < until) && !self.mid_extension.is_empty() {
+            buffer[0] |= 0x10;
+            start += self.mid_extension.len();
+            buffer[FIXED_HEADER_LEN..start].copy_from_slice(&self.mid_extension);
+        }
+        let end = start + payload.len();
+        buffer[start..end].copy_from_slice(payload);
+        rewrite_picture(meta, switch, &mut buffer[start..end]);
+        context
+            .protect_rtp_slice(buffer, start, end, output)
+            .unwrap_or(0)
+    }
+}
+
+#[inline]
+fn write_header(
+    buffer: &mut [u8],
+    payload_type: u8,
+    marker: bool,
+    sequence: u16,
+    timestamp: u32,
+    ssrc: u32,
+) {
+    buffer[0] = 0x80;
+    buffer[1] = (u8::from(marker) << 7) | (payload_type & 0x7f);
+    buffer[2..4].copy_from_slice(&sequence.to_be_bytes());
+    buffer[4..8].copy_from_slice(&timestamp.to_be_bytes());
+    buffer[8..12].copy_from_slice(&ssrc.to_be_bytes());
+}
+
+#[inline]
+fn rewrite_picture(meta: &PacketMeta, switch: &Switch, payload: &mut [u8]) {
+    let Some(vp8) = meta.vp8 else { return };
+    if let Some(id) = vp8.picture_id {
+        vp8.set_picture_id(
+            payload,
+            id.value.wrapping_add(switch.picture_offset) & 0x7fff,
+        );
+    }
+    if let Some((_, value)) = vp8.tl0_picture_index {
+        vp8.set_tl0_picture_index(payload, value.wrapping_add(switch.tl0_offset));
+    }
+}

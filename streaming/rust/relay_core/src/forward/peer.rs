@@ -1,0 +1,228 @@
+//! One WHIP or WHEP session as the engine sees it: ICE credentials, checked addresses, consent, SRTP contexts, outputs.
+//!
+//! Address rules of joints.md §5: the selected address moves only on an authenticated check. No parsing here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::capture_clock::SourceTime;
+use super::command::SessionKeys;
+use super::egress::SocketIndex;
+use super::model::{Nanos, PublicationId, SessionId};
+use super::output::Output;
+use crate::error::SrtpError;
+use crate::srtp::SrtpContext;
+
+/// Addresses a session may have checked from; a phone has a handful of interfaces.
+const MAX_CHECKED: usize = 16;
+
+/// One ICE user name fragment and password of ours.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub ufrag: String,
+    pub pwd: String,
+}
+
+/// Where a datagram came from: which socket, whose address.
+pub(crate) type Path = (SocketIndex, SocketAddr);
+
+/// Whether sending is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// No check yet.
+    Never,
+    /// Fresh.
+    Given,
+    /// Silent for the consent time-out.
+    Lost,
+    /// Reported as expired; Python is to close the session.
+    Expired,
+}
+
+/// A session.
+pub(crate) struct Peer {
+    pub id: SessionId,
+    pub room: Arc<str>,
+    pub credentials: Credentials,
+    pub previous: Option<Credentials>,
+    pub selected: Option<Path>,
+    pub checked: Vec<Path>,
+    pub last_check: Nanos,
+    pub consent: Consent,
+    pub keys: Option<SessionKeys>,
+    pub sending: Option<SrtpContext>,
+    pub receiving: Option<SrtpContext>,
+    pub outputs: Vec<Output>,
+    pub publications: Vec<PublicationId>,
+    pub source_time: SourceTime,
+    /// Our SSRC in feedback to this peer.
+    pub feedback_ssrc: u32,
+    pub next_report: Nanos,
+    pub report_round: u32,
+    pub fir_sequence: u8,
+    pub delivered_at: Option<Nanos>,
+    pub rtt: Option<Nanos>,
+    pub loss: f64,
+    pub counters: PeerCounters,
+}
+
+/// Counters for stats().
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PeerCounters {
+    pub packets_out: u64,
+    pub bytes_out: u64,
+    pub nack: u64,
+    pub rtx: u64,
+    pub pli: u64,
+}
+
+/// What a valid check changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CheckOutcome {
+    pub selected: bool,
+    pub regained: bool,
+    /// An address that was forgotten to make room.
+    pub evicted: Option<Path>,
+}
+
+impl Peer {
+    pub fn new(
+        id: SessionId,
+        room: Arc<str>,
+        credentials: Credentials,
+        random: u64,
+        now: Nanos,
+    ) -> Self {
+        Self {
+            id,
+            room,
+            credentials,
+            previous: None,
+            selected: None,
+            checked: Vec::new(),
+            last_check: now,
+            consent: Consent::Never,
+            keys: None,
+            sending: None,
+            receiving: None,
+            outputs: Vec::new(),
+            publications: Vec::new(),
+            source_time: SourceTime::default(),
+            feedback_ssrc: (random as u32).max(1),
+            next_report: now,
+            report_round: 0,
+            fir_sequence: 0,
+            delivered_at: None,
+            rtt: None,
+            loss: 0.0,
+            counters: PeerCounters::default(),
+        }
+    }
+
+    /// Where to send, if sending is allowed.
+    pub fn path(&self) -> Option<Path> {
+        self.selected.filter(|_| self.consent == Consent::Given)
+    }
+
+    /// An authenticated check came from `path`.
+    pub fn on_check(&mut self, path: Path, use_candidate: bool, now: Nanos) -> CheckOutcome {
+        let regained = matches!(self.consent, Consent::Lost | Consent::Expired);
+        let mut evicted = None;
+        if !self.checked.contains(&path) {
+            if self.checked.len() == MAX_CHECKED {
+                let victim = self
+                    .checked
+                    .iter()
+                    .position(|known| Some(*known) != self.selected)
+                    .unwrap_or(0);
+                evicted = Some(self.checked.remove(victim));
+            }
+            self.checked.push(path);
+        }
+        let moves = use_candidate || self.selected.is_none() || regained;
+        let selected = moves && self.selected != Some(path);
+        if moves {
+            self.selected = Some(path);
+        }
+        self.last_check = now;
+        self.consent = Consent::Given;
+        CheckOutcome {
+            selected,
+            regained,
+            evicted,
+        }
+    }
+
+    /// Takes keys into use. The same keys again change nothing: starting their counters anew would repeat nonces.
+    pub fn set_keys(&mut self, keys: SessionKeys) -> Result<bool, SrtpError> {
+        let same = |known: &SessionKeys| {
+            (known.profile, &known.local, &known.remote)
+                == (keys.profile, &keys.local, &keys.remote)
+        };
+        if self.keys.as_ref().is_some_and(same) {
+            return Ok(false);
+        }
+        self.sending = Some(SrtpContext::from_keying_material(
+            keys.profile,
+            &keys.local,
+        )?);
+        self.receiving = Some(SrtpContext::from_keying_material(
+            keys.profile,
+            &keys.remote,
+        )?);
+        self.keys = Some(keys);
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(port: u16) -> Path {
+        (0, SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    fn peer() -> Peer {
+        let credentials = Credentials {
+            ufrag: "u".into(),
+            pwd: "p".into(),
+        };
+        Peer::new(SessionId(1), "room".into(), credentials, 1, 0)
+    }
+
+    #[test]
+    fn the_first_valid_check_selects_and_only_a_nomination_moves() {
+        let mut peer = peer();
+        assert_eq!(peer.path(), None);
+        assert!(peer.on_check(path(1), false, 1).selected);
+        assert!(!peer.on_check(path(2), false, 2).selected);
+        assert_eq!(peer.path(), Some(path(1)));
+        assert!(peer.on_check(path(2), true, 3).selected);
+        assert!(!peer.on_check(path(2), true, 4).selected);
+        assert_eq!(peer.path(), Some(path(2)));
+    }
+
+    #[test]
+    fn any_valid_check_selects_after_consent_was_lost() {
+        let mut peer = peer();
+        peer.on_check(path(1), true, 1);
+        peer.consent = Consent::Lost;
+        assert_eq!(peer.path(), None);
+        let outcome = peer.on_check(path(2), false, 2);
+        assert!(outcome.regained && outcome.selected);
+        assert_eq!(peer.path(), Some(path(2)));
+    }
+
+    #[test]
+    fn checked_addresses_are_bounded_and_the_selected_one_stays() {
+        let mut peer = peer();
+        peer.on_check(path(1), true, 0);
+        let evicted = (2..40)
+            .filter_map(|port| peer.on_check(path(port), false, 0).evicted)
+            .count();
+        assert_eq!(peer.checked.len(), MAX_CHECKED);
+        assert_eq!(evicted, 38 + 1 - MAX_CHECKED);
+        assert!(peer.checked.contains(&path(1)));
+    }
+}

@@ -1,0 +1,418 @@
+//! The relay as one state machine: its tables and what commands do to them.
+//!
+//! Drive it like this: [`Relay::datagram`] for each datagram of a receive batch, then [`Relay::end_batch`] once; [`Relay::command`] for
+//! commands (followed by `end_batch`, too); [`Relay::tick`] when [`Relay::next_wakeup`] has come. Time never goes backwards.
+//! Media packets live in `ingress` (in), `fanout` (out); RTCP in `feedback` (in), `reports` (out).
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::command::{Command, Config, SessionKeys};
+use super::egress::{Egress, FeedItem, FeedSource};
+use super::model::{MediaKind, Nanos, OutputSpec, PublicationId, PublicationSpec, SessionId, Slot};
+use super::output::Output;
+use super::peer::{Credentials, Path, Peer};
+use super::publication::Publication;
+use super::room::Room;
+use super::snapshot::DropCounters;
+
+/// The sans-I/O relay.
+pub struct Relay {
+    pub(super) config: Config,
+    pub(super) peers: HashMap<SessionId, Peer>,
+    pub(super) ufrags: HashMap<String, SessionId>,
+    pub(super) addresses: HashMap<Path, SessionId>,
+    pub(super) publications: HashMap<PublicationId, Publication>,
+    pub(super) rooms: HashMap<Arc<str>, Room>,
+    pub(super) dropped: DropCounters,
+    /// Publications with something in `fresh`.
+    pub(super) touched: Vec<PublicationId>,
+    /// Publications whose key frame request changed since the last drive.
+    pub(super) attention: Vec<PublicationId>,
+    pub(super) scratch: Vec<u8>,
+    pub(super) due: Vec<u16>,
+    pub(super) last_tick: Nanos,
+    random: u64,
+}
+
+impl Relay {
+    /// An empty relay.
+    pub fn new(config: Config, now: Nanos) -> Self {
+        Self {
+            random: config.seed,
+            config,
+            peers: HashMap::new(),
+            ufrags: HashMap::new(),
+            addresses: HashMap::new(),
+            publications: HashMap::new(),
+            rooms: HashMap::new(),
+            dropped: DropCounters::default(),
+            touched: Vec::with_capacity(16),
+            attention: Vec::with_capacity(16),
+            scratch: Vec::with_capacity(2048),
+            due: Vec::with_capacity(256),
+            last_tick: now,
+        }
+    }
+
+    /// Carries out a command. Unknown ids are ignored: the peer may just have gone.
+    pub fn command(&mut self, now: Nanos, command: Command, out: &mut impl Egress) {
+        match command {
+            Command::AddSession {
+                session,
+                room,
+                ufrag,
+                pwd,
+            } => self.add_session(session, &room, Credentials { ufrag, pwd }, now),
+            Command::RestartIce(session, ufrag, pwd) => {
+                self.restart_ice(session, Credentials { ufrag, pwd })
+            }
+            Command::SendDtls(session, datagram) => self.send_dtls(session, &datagram, out),
+            Command::SetKeys(session, keys) => self.set_keys(session, keys, now),
+            Command::CloseSession(session) => self.close_session(session, now, out),
+            Command::Publish(session, publication, spec) => {
+                self.publish(session, publication, spec, now, out)
+            }
+            Command::Unpublish(publication) => self.unpublish(publication, now, out),
+            Command::Subscribe(session, specs) => self.subscribe(session, &specs, now),
+            Command::SetSlot(room, slot, publication) => {
+                self.set_slot(&room, slot, publication, now, out)
+            }
+            Command::SetRecording(room, recording) => {
+                self.set_recording(&room, recording.as_deref(), now, out)
+            }
+            Command::RequestKeyframe(publication) => self.want_keyframe(publication, now),
+            Command::RequestSlotKeyframe { room_number, slot } => {
+                let room = self.rooms.values().find(|room| room.number == room_number);
+                if let Some(publication) = room.and_then(|room| room.slots[slot.index()]) {
+                    self.want_keyframe(publication, now);
+                }
+            }
+        }
+    }
+
+    /// Somebody waits for a key frame of a publication.
+    pub(super) fn want_keyframe(&mut self, id: PublicationId, now: Nanos) {
+        if let Some(publication) = self
+            .publications
+            .get_mut(&id)
+            .filter(|found| found.spec.kind == MediaKind::Video)
+        {
+            publication.keyframes.want(now);
+            self.attention.push(id);
+        }
+    }
+
+    /// The next number of splitmix64 (Steele et al. 2014): spread, not secret.
+    pub(super) fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.random)
+    }
+
+    fn add_session(&mut self, id: SessionId, room: &str, credentials: Credentials, now: Nanos) {
+        if self.peers.contains_key(&id) {
+            return;
+        }
+        let random = self.random();
+        let room = self.room_mut(room);
+        room.members.push(id);
+        let name = room.name.clone();
+        self.ufrags.insert(credentials.ufrag.clone(), id);
+        self.peers
+            .insert(id, Peer::new(id, name, credentials, random, now));
+    }
+
+    fn restart_ice(&mut self, id: SessionId, credentials: Credentials) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        self.ufrags.insert(credentials.ufrag.clone(), id);
+        let old = std::mem::replace(&mut peer.credentials, credentials);
+        if let Some(older) = peer.previous.replace(old) {
+            self.ufrags.remove(&older.ufrag);
+        }
+    }
+
+    fn send_dtls(&mut self, id: SessionId, datagram: &[u8], out: &mut impl Egress) {
+        let Some((socket, address)) = self.peers.get(&id).and_then(Peer::path) else {
+            return;
+        };
+        out.datagram(socket, address, |buffer| {
+            let Some(target) = buffer.get_mut(..datagram.len()) else {
+                return 0;
+            };
+            target.copy_from_slice(datagram);
+            datagram.len()
+        });
+    }
+
+    fn set_keys(&mut self, id: SessionId, keys: SessionKeys, now: Nanos) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        // Python checks the lengths first, so keys that do not fit are a defect there; without keys nothing is sent.
+        if peer.set_keys(keys).unwrap_or(false) {
+            let owned = peer.publications.clone();
+            self.restart_outputs(id, now);
+            for publication in owned {
+                self.want_keyframe(publication, now);
+            }
+        }
+    }
+
+    /// All outputs of a viewer wait for an entry point, and one is asked for.
+    pub(super) fn restart_outputs(&mut self, id: SessionId, now: Nanos) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        let targets: Vec<_> = peer
+            .outputs
+            .iter_mut()
+            .filter_map(|output| {
+                output.is_awaiting = true;
+                output.target
+            })
+            .collect();
+        for target in targets {
+            self.want_keyframe(target, now);
+        }
+    }
+
+    fn close_session(&mut self, id: SessionId, now: Nanos, out: &mut impl Egress) {
+        let Some(publications) = self.peers.get(&id).map(|peer| peer.publications.clone()) else {
+            return;
+        };
+        for publication in publications {
+            self.unpublish(publication, now, out);
+        }
+        let Some(peer) = self.peers.remove(&id) else {
+            return;
+        };
+        self.ufrags.retain(|_, owner| *owner != id);
+        for path in &peer.checked {
+            if self.addresses.get(path) == Some(&id) {
+                self.addresses.remove(path);
+            }
+        }
+        if let Some(room) = self.rooms.get_mut(&peer.room) {
+            room.members.retain(|member| *member != id);
+            room.viewers.retain(|member| *member != id);
+        }
+        self.drop_room_if_empty(&peer.room);
+    }
+
+    fn publish(
+        &mut self,
+        owner: SessionId,
+        id: PublicationId,
+        spec: PublicationSpec,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        let Some(peer) = self.peers.get_mut(&owner) else {
+            return;
+        };
+        if self.publications.contains_key(&id) {
+            return;
+        }
+        peer.publications.push(id);
+        let publication = Publication::new(id, owner, peer.room.clone(), spec);
+        let name = publication.room.clone();
+        self.publications.insert(id, publication);
+        let shown: Vec<_> = self
+            .rooms
+            .get(&name)
+            .map(|room| room.slots_of(id).collect())
+            .unwrap_or_default();
+        for slot in shown {
+            self.feed_source(&name, slot, now, out);
+        }
+    }
+
+    fn unpublish(&mut self, id: PublicationId, now: Nanos, out: &mut impl Egress) {
+        let Some(publication) = self.publications.remove(&id) else {
+            return;
+        };
+        self.touched.retain(|touched| *touched != id);
+        if let Some(peer) = self.peers.get_mut(&publication.owner) {
+            peer.publications.retain(|owned| *owned != id);
+        }
+        let slots: Vec<_> = self
+            .rooms
+            .get(&publication.room)
+            .map(|room| room.slots_of(id).collect())
+            .unwrap_or_default();
+        for slot in slots {
+            self.set_slot(&publication.room, slot, None, now, out);
+        }
+    }
+
+    fn subscribe(&mut self, id: SessionId, specs: &[OutputSpec], now: Nanos) {
+        let mut randoms = Vec::with_capacity(specs.len());
+        randoms.resize_with(specs.len(), || self.random());
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(&peer.room) else {
+            return;
+        };
+        for output in &mut peer.outputs {
+            output.is_retired = true;
+            output.show(None);
+        }
+        for (spec, random) in specs.iter().zip(randoms) {
+            let target = room.slots[spec.slot.index()];
+            let known = peer
+                .outputs
+                .iter()
+                .position(|output| output.ssrc == spec.ssrc);
+            let index = known.unwrap_or_else(|| {
+                peer.outputs.push(Output::new(spec, random));
+                peer.outputs.len() - 1
+            });
+            peer.outputs[index].negotiate(spec);
+            peer.outputs[index].show(target);
+        }
+        if !room.viewers.contains(&id) {
+            room.viewers.push(id);
+        }
+        if peer.keys.is_some() {
+            self.restart_outputs(id, now);
+        }
+    }
+
+    fn set_slot(
+        &mut self,
+        name: &str,
+        slot: Slot,
+        id: Option<PublicationId>,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        // A slot never shows what another room publishes, whoever asks.
+        let foreign = |found: &Publication| &*found.room != name;
+        if id
+            .and_then(|id| self.publications.get(&id))
+            .is_some_and(foreign)
+        {
+            return;
+        }
+        let room = self.room_mut(name);
+        if room.slots[slot.index()] == id {
+            return;
+        }
+        room.slots[slot.index()] = id;
+        let name = room.name.clone();
+        let viewers = room.viewers.clone();
+        let mut is_waited_for = false;
+        for viewer in viewers {
+            let Some(peer) = self.peers.get_mut(&viewer) else {
+                continue;
+            };
+            for output in peer
+                .outputs
+                .iter_mut()
+                .filter(|output| output.slot == slot && !output.is_retired)
+            {
+                is_waited_for |= output.show(id) && peer.keys.is_some();
+            }
+        }
+        self.feed_source(&name, slot, now, out);
+        let is_recorded = self
+            .rooms
+            .get(&name)
+            .is_some_and(|room| room.recording.is_some());
+        if let Some(id) = id.filter(|_| is_waited_for || is_recorded) {
+            self.want_keyframe(id, now);
+        }
+        self.drop_room_if_empty(&name);
+    }
+
+    fn set_recording(
+        &mut self,
+        name: &str,
+        recording: Option<&str>,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        let room = self.room_mut(name);
+        if room.recording.as_deref() == recording {
+            let name = room.name.clone();
+            self.drop_room_if_empty(&name);
+            return;
+        }
+        let name = room.name.clone();
+        let room_number = room.number;
+        let previous = std::mem::replace(&mut room.recording, recording.map(Arc::from));
+        let current = room.recording.clone();
+        if let Some(recording) = previous {
+            out.feed(FeedItem::End { recording, at: now });
+        }
+        if let Some(recording) = current {
+            out.feed(FeedItem::Start {
+                recording,
+                room_number,
+                room: name.clone(),
+            });
+            for slot in (0..Slot::COUNT).filter_map(Slot::from_index) {
+                self.feed_source(&name, slot, now, out);
+                if let Some(id) = self
+                    .rooms
+                    .get(&name)
+                    .and_then(|room| room.slots[slot.index()])
+                {
+                    self.want_keyframe(id, now);
+                }
+            }
+        }
+        self.drop_room_if_empty(&name);
+    }
+
+    fn feed_source(&self, name: &str, slot: Slot, now: Nanos, out: &mut impl Egress) {
+        let Some(room) = self.rooms.get(name) else {
+            return;
+        };
+        let Some(recording) = room.recording.clone() else {
+            return;
+        };
+        let shown = room.slots[slot.index()].and_then(|id| self.publications.get(&id));
+        let source = shown.map(|publication| FeedSource {
+            publication: publication.id,
+            codec: publication.spec.codec,
+            clock_rate: publication.spec.clock_rate,
+            payload_type: publication.media_payload_type(),
+            kind: publication.spec.kind,
+            source: publication.spec.source.clone(),
+        });
+        out.feed(FeedItem::Source {
+            recording,
+            at: now,
+            slot,
+            source,
+        });
+    }
+
+    fn room_mut(&mut self, name: &str) -> &mut Room {
+        // The same room keeps its number for the whole epoch, even if it was empty in between.
+        let number = name.bytes().fold(self.config.seed, |number, byte| {
+            mix(number ^ u64::from(byte))
+        });
+        let name: Arc<str> = Arc::from(name);
+        self.rooms
+            .entry(name.clone())
+            .or_insert_with(|| Room::new(name, number))
+    }
+
+    fn drop_room_if_empty(&mut self, name: &str) {
+        if self.rooms.get(name).is_some_and(Room::is_empty) {
+            self.rooms.remove(name);
+        }
+    }
+}
+
+fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}

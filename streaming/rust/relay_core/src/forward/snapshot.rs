@@ -1,0 +1,116 @@
+//! Numbers for stats(): plain copies taken at one moment, so that nobody reads the tables from outside.
+
+use std::net::SocketAddr;
+
+use super::model::{MILLISECOND, Nanos};
+use super::relay::Relay;
+
+/// Datagrams that were refused, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DropCounters {
+    /// STUN for nobody.
+    pub unknown_ufrag: u64,
+    /// STUN with a wrong or missing MESSAGE-INTEGRITY.
+    pub bad_integrity: u64,
+    /// SRTP or SRTCP before the keys.
+    pub srtp_before_keys: u64,
+    /// Authentication failed.
+    pub srtp_auth: u64,
+    /// Seen before or behind the replay window.
+    pub replayed: u64,
+    /// Not RTP, or larger than anything forwarded.
+    pub malformed_rtp: u64,
+    /// A part of a compound that is not RTCP.
+    pub malformed_rtcp: u64,
+    /// Not STUN.
+    pub malformed_stun: u64,
+    /// Authentic, but of no publication.
+    pub unknown_ssrc: u64,
+    /// From an address no check came from.
+    pub unknown_source: u64,
+    /// Nothing RFC 7983 knows here.
+    pub other: u64,
+}
+
+/// One session.
+#[derive(Debug, Clone)]
+#[allow(
+    missing_docs,
+    reason = "the names are those of docs/protocol/engine.md"
+)]
+pub struct PeerStats {
+    pub session: u64,
+    pub address: Option<SocketAddr>,
+    pub rtt_ms: Option<f64>,
+    pub loss: f64,
+    pub packets_out: u64,
+    pub bytes_out: u64,
+    pub nack: u64,
+    pub rtx: u64,
+    pub pli: u64,
+}
+
+/// One publication.
+#[derive(Debug, Clone)]
+#[allow(
+    missing_docs,
+    reason = "the names are those of docs/protocol/engine.md"
+)]
+pub struct PublicationStats {
+    pub publication: u64,
+    pub packets: u64,
+    pub bytes: u64,
+    pub bitrate_bps: u64,
+    pub lost: i64,
+    pub jitter_ms: f64,
+    pub keyframes: u64,
+    pub last_media_ms_ago: Option<u64>,
+}
+
+/// Everything the state machine counts.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Refused datagrams.
+    pub dropped: DropCounters,
+    /// By session.
+    pub sessions: Vec<PeerStats>,
+    /// By publication.
+    pub publications: Vec<PublicationStats>,
+}
+
+impl Relay {
+    /// The numbers of this moment.
+    pub fn snapshot(&self, now: Nanos) -> Snapshot {
+        let sessions = self.peers.values().map(|peer| PeerStats {
+            session: peer.id.0,
+            address: peer.selected.map(|path| path.1),
+            rtt_ms: peer.rtt.map(|rtt| rtt as f64 / MILLISECOND as f64),
+            loss: peer.loss,
+            packets_out: peer.counters.packets_out,
+            bytes_out: peer.counters.bytes_out,
+            nack: peer.counters.nack,
+            rtx: peer.counters.rtx,
+            pli: peer.counters.pli,
+        });
+        let publications = self
+            .publications
+            .values()
+            .map(|publication| PublicationStats {
+                publication: publication.id.0,
+                packets: publication.counters.packets,
+                bytes: publication.counters.bytes,
+                bitrate_bps: publication.bitrate.bps(now),
+                lost: publication.stats.lost(),
+                jitter_ms: publication.stats.jitter_ms(),
+                keyframes: publication.counters.keyframes,
+                last_media_ms_ago: publication
+                    .last_media
+                    .map(|at| now.saturating_sub(at) / MILLISECOND),
+            });
+        Snapshot {
+            dropped: self.dropped,
+            sessions: sessions.collect(),
+            publications: publications.collect(),
+        }
+    }
+}
