@@ -1,0 +1,146 @@
+"""Opens sessions: checks what the room allows, answers the offer, introduces the peer to engine and DTLS."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from streaming.dtls.association import DtlsServer
+from streaming.errors import SourceTaken
+from streaming.ice.credentials import IceCredentials
+from streaming.relay.engine import RelayEngine
+from streaming.rooms.clock import AnchoredClock
+from streaming.rooms.life_cycle import LifeCycle
+from streaming.rooms.media_session import MediaSession, PublisherSource, Role
+from streaming.rooms.negotiation import Negotiated, negotiate_publisher, negotiate_viewer
+from streaming.rooms.publication import Publication
+from streaming.rooms.registry import Registry
+from streaming.rooms.room import Room
+from streaming.rooms.session_states import SessionState
+from streaming.sdp.answer import LocalTransport
+from streaming.sdp.fragment import IceFragment, render_restart
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that waits for its first STUN check, and the answer that tells the client where to send
+    it."""
+
+    media_session: MediaSession
+    answer: str
+
+
+class SessionOpener:
+    """Makes sessions from offers, and gives them new ICE credentials."""
+
+    def __init__(
+        self,
+        engine: RelayEngine,
+        registry: Registry,
+        life_cycle: LifeCycle,
+        dtls: DtlsServer,
+        clock: AnchoredClock,
+        *,
+        candidates: Sequence[str],
+        handshake_s: float,
+    ) -> None:
+        self._engine = engine
+        self._registry = registry
+        self._life_cycle = life_cycle
+        self._dtls = dtls
+        self._clock = clock
+        self._candidates = tuple(candidates)
+        self._handshake_s = handshake_s
+
+    def open_publisher(self, room_name: str, participant: str, source: PublisherSource, offer: str) -> Opened:
+        """Answer a WHIP offer.
+
+        Raises:
+            SourceTaken: another participant, not silent, publishes this source.
+            NodeFull, SdpMalformed, SdpUnsupported, CodecNotAccepted: see each.
+        """
+        self._registry.require_place()
+        existing = self._registry.rooms.get(room_name)
+        for other in existing.publishers() if existing else ():
+            if (
+                other.source == source
+                and other.participant != participant
+                and other.state is not SessionState.SILENT
+            ):
+                raise SourceTaken(f"another participant publishes this source: {source}")
+        codecs = (existing or Room(room_name)).accepted_codecs()
+        return self._open(
+            "publisher",
+            room_name,
+            participant,
+            source,
+            lambda local: negotiate_publisher(offer, source, codecs, local),
+        )
+
+    def open_viewer(self, room_name: str, participant: str, offer: str) -> Opened:
+        """Answer a WHEP offer; the room need not have a publisher yet.
+
+        Raises:
+            NodeFull, SdpMalformed, SdpUnsupported: see each.
+        """
+        self._registry.require_place()
+        return self._open(
+            "viewer", room_name, participant, None, lambda local: negotiate_viewer(offer, local)
+        )
+
+    def restart_ice(self, media_session: MediaSession, fragment: IceFragment) -> str:
+        """Give the session new credentials, keeping DTLS, slots and subscription; return the answering
+        fragment."""
+        credentials = IceCredentials.generate()
+        self._engine.restart_ice(media_session.engine_id, credentials.ufrag, credentials.pwd)
+        media_session.etag = new_etag()
+        media_session.remote_ufrag = fragment.ufrag or media_session.remote_ufrag
+        return render_restart(media_session.media, credentials.ufrag, credentials.pwd, self._candidates)
+
+    def _open(
+        self,
+        role: Role,
+        room_name: str,
+        participant: str,
+        source: PublisherSource | None,
+        negotiate: Callable[[LocalTransport], Negotiated],
+    ) -> Opened:
+        credentials = IceCredentials.generate()
+        negotiated = negotiate(
+            LocalTransport(credentials.ufrag, credentials.pwd, self._dtls.fingerprint, self._candidates)
+        )
+        # Only now: a refused offer leaves no room behind.
+        room = self._registry.room_or_new(room_name)
+        engine_id = self._registry.next_engine_id()
+        media_session = MediaSession(
+            engine_id=engine_id,
+            session_id=secrets.token_urlsafe(15),
+            role=role,
+            room=room,
+            participant=participant,
+            source=source,
+            media=negotiated.media,
+            remote_ufrag=negotiated.remote.ufrag,
+            etag=new_etag(),
+            association=self._dtls.associate(
+                negotiated.remote.fingerprints,
+                lambda datagram: self._engine.send_dtls(engine_id, datagram),
+            ),
+            since_ms=self._clock.now_ms(),
+            publications=[
+                Publication(self._registry.next_publication_id(), participant, spec)
+                for spec in negotiated.publications
+            ],
+        )
+        self._registry.add(media_session)
+        self._engine.add_session(engine_id, room.name, credentials.ufrag, credentials.pwd)
+        for publication in media_session.publications:
+            self._engine.publish(engine_id, publication.publication_id, publication.spec.to_json())
+        if negotiated.subscription:
+            self._engine.subscribe(engine_id, negotiated.subscription.to_json())
+        self._life_cycle.start(media_session, self._handshake_s)
+        return Opened(media_session, negotiated.answer)
+
+
+def new_etag() -> str:
+    """Return a strong entity tag for one ICE session (RFC 9110 §8.8.3)."""
+    return f'"{secrets.token_hex(8)}"'

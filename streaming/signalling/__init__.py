@@ -1,0 +1,1 @@
+"""The HTTP half that WHIP and WHEP share: tokens, bodies, problem+json, CORS, and the session resource."""

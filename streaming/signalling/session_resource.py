@@ -1,0 +1,107 @@
+"""The resource a WHIP or WHEP session is: created by POST, PATCHed for ICE, DELETEd at the end (RFC 9725
+§4)."""
+
+from collections.abc import Iterable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streaming.errors import EtagMismatch, EtagMissing, SdpMalformed, SessionNotFound
+from streaming.rooms.media_session import MediaSession, Role
+from streaming.rooms.opening import Opened
+from streaming.rooms.session_states import Signal
+from streaming.sdp.fragment import IceFragment, parse_fragment
+from streaming.signalling.cors import PREFLIGHT_HEADERS
+from streaming.signalling.exchange import SDP, SDP_FRAGMENT, authorise, read_sdp
+from streaming.signalling.services import NodeServices
+from streaming.tokens import Grant
+
+GRANTS: dict[Role, Grant] = {"publisher": "publish", "viewer": "watch"}
+
+
+class SessionResource:
+    """PATCH, DELETE, GET and OPTIONS of `/whip/{room}/{session}` and `/whep/{room}/{session}`."""
+
+    def __init__(self, services: NodeServices, role: Role) -> None:
+        self._services = services
+        self._role = role
+
+    async def patch(self, request: Request) -> Response:
+        """Take trickled candidates (204) or restart ICE (200 with a fragment and a new ETag): RFC 9725
+        §4.3."""
+        media_session = self._find(request)
+        text = await read_sdp(request, SDP_FRAGMENT)
+        _require_etag(request, media_session)
+        fragment = parse_fragment(text)
+        if not _is_restart(fragment, media_session):
+            # An ICE-lite agent learns addresses from checks; candidates need no action (RFC 8445 §2.5).
+            return Response(status_code=204)
+        answer = self._services.opener.restart_ice(media_session, fragment)
+        return Response(answer, 200, {"ETag": media_session.etag}, SDP_FRAGMENT)
+
+    async def delete(self, request: Request) -> Response:
+        """End the session (RFC 9725 §4.2)."""
+        self._services.life_cycle.signal(self._find(request), Signal.DELETED)
+        return Response(status_code=200)
+
+    async def get(self, request: Request) -> Response:
+        """Answer that there is nothing to see (RFC 9725 §4.1)."""
+        self._services.registry.session(request.path_params["room"], request.path_params["session_id"])
+        return Response(status_code=204)
+
+    async def options(self, _: Request) -> Response:
+        """Answer what may be sent here."""
+        return Response(status_code=204, headers={"Accept-Patch": SDP_FRAGMENT, **PREFLIGHT_HEADERS})
+
+    def _find(self, request: Request) -> MediaSession:
+        room, session_id = request.path_params["room"], request.path_params["session_id"]
+        token = authorise(request, self._services.verifier, GRANTS[self._role], room)
+        media_session = self._services.registry.session(room, session_id)
+        if media_session.participant != token.participant or media_session.role != self._role:
+            raise SessionNotFound("no such session of this participant")
+        return media_session
+
+
+def created(request: Request, opened: Opened, ice_servers: Iterable[str]) -> Response:
+    """Return 201 with the answer, the session's URL and its ETag (RFC 9725 §4.2, §4.6)."""
+    path = request.url.path.rstrip("/")
+    response = Response(
+        opened.answer,
+        201,
+        {
+            "Location": f"{path}/{opened.media_session.session_id}",
+            "ETag": opened.media_session.etag,
+            "Accept-Patch": SDP_FRAGMENT,
+        },
+        SDP,
+    )
+    for server in ice_servers:
+        response.headers.append("Link", f'<{server}>; rel="ice-server"')
+    return response
+
+
+async def endpoint_options(_: Request) -> Response:
+    """Answer OPTIONS of an endpoint (RFC 9725 §4.2)."""
+    return Response(status_code=204, headers={"Accept-Post": SDP, **PREFLIGHT_HEADERS})
+
+
+async def endpoint_get(_: Request) -> Response:
+    """Answer GET and HEAD of an endpoint: a success without content (RFC 9725 §4.1)."""
+    return Response(status_code=204)
+
+
+def _require_etag(request: Request, media_session: MediaSession) -> None:
+    wanted = request.headers.get("if-match")
+    if wanted is None:
+        raise EtagMissing('PATCH needs If-Match with the ETag of the ICE session, or "*" to restart ICE')
+    tags = {tag.strip() for tag in wanted.split(",")}
+    if tags != {"*"} and media_session.etag not in tags:
+        raise EtagMismatch("the ETag is of an earlier ICE session")
+
+
+def _is_restart(fragment: IceFragment, media_session: MediaSession) -> bool:
+    if fragment.ufrag in (None, media_session.remote_ufrag):
+        return False
+    if fragment.pwd is None:
+        raise SdpMalformed("a new ice-ufrag needs a new ice-pwd")
+    return True

@@ -1,0 +1,1 @@
+"""WHEP, WebRTC-HTTP egress (draft-ietf-wish-whep-03)."""

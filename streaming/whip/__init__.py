@@ -1,0 +1,1 @@
+"""WHIP, WebRTC-HTTP ingestion (RFC 9725)."""
