@@ -39,7 +39,7 @@ async def homes_on(
         statement = statement.where(HomeAssignment.person_id.in_(list(person_ids)))
     if organisation_ids is not None:
         statement = statement.where(HomeAssignment.organisation_id.in_(list(organisation_ids)))
-    return dict((await db.execute(statement)).tuples().all())
+    return {row.person_id: row.organisation_id for row in await db.execute(statement)}
 
 
 async def move_home(

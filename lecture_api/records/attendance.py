@@ -79,8 +79,8 @@ class Verdict:
 
     @property
     def is_proposal(self) -> bool:
-        """Whether a recorder still has to decide: anything adverse or open."""
-        return self.status in _PROPOSALS
+        """Whether a recorder still has to decide."""
+        return self.status in PROPOSALS
 
     @property
     def earns_makeup(self) -> bool:
@@ -88,9 +88,10 @@ class Verdict:
         return self.makeup is MakeupStatus.MADE_UP
 
 
-_PROPOSALS = frozenset(
+PROPOSALS = frozenset(
     {AttendanceStatus.PENDING, AttendanceStatus.LATE, AttendanceStatus.LEFT_EARLY, AttendanceStatus.ABSENT}
 )
+"""Everything adverse or open; `present` confirms itself."""
 
 _NOT_JUDGED = frozenset({AttendanceStatus.EXEMPT.value, AttendanceStatus.OBSERVER.value})
 """`expected_as` of people who are on the roll without being expected (免于参加, 列席)."""

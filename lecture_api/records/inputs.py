@@ -1,0 +1,91 @@
+"""Gathers from the database what the pure functions need for one gathering, and hashes it. Judges nothing."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lecture_api.core.clock import epoch_ms
+from lecture_api.gatherings.models import AttendancePolicy as PolicyRow
+from lecture_api.gatherings.models import ConvenedPerson, Gathering, Recording
+from lecture_api.presence.programme import clock_pieces, effective_end_ms
+from lecture_api.presence.service import Presence, presence_of, until
+from lecture_api.records.attendance import Evidence, ReplayEvidence
+from lecture_api.records.coverage import Programme
+from lecture_api.records.policy import AttendancePolicy, policy_from
+from lecture_api.replays.claims import ReplayRange, replay_of
+from lecture_api.replays.mapping import newest_map
+
+
+@dataclass(frozen=True, slots=True)
+class GatheringInputs:
+    """Everything about one gathering that records are computed from; `ended_ms` is None while it is on
+    air.
+    """
+
+    gathering: Gathering
+    programme: Programme
+    policy: AttendancePolicy
+    convened: Mapping[uuid.UUID, ConvenedPerson]
+    presence: Mapping[uuid.UUID, Presence]
+    replay: Mapping[uuid.UUID, tuple[ReplayRange, ...]]
+    published_ms: int | None
+    ended_ms: int | None
+    now_ms: int
+
+    def evidence(self, subject_id: uuid.UUID) -> Evidence:
+        """Return what is known of one person; of somebody not convened that is replay only."""
+        convened = self.convened.get(subject_id)
+        presence = self.presence.get(subject_id) if convened else None
+        return Evidence(
+            presence=until(presence.intervals, self.ended_ms or self.now_ms) if presence else (),
+            replay=tuple(
+                ReplayEvidence(item.programme, item.wall, item.accepted_ms)
+                for item in self.replay.get(subject_id, ())
+            ),
+            expected_as=convened.expected_as if convened else "member",
+            published_ms=self.published_ms,
+        )
+
+    def fingerprint(self, evidence: Evidence) -> str:
+        """SHA-256 over all that a verdict depends on: equal input, equal record."""
+        text = json.dumps(
+            [asdict(self.programme), asdict(self.policy), asdict(evidence), self.ended_ms],
+            separators=(",", ":"),
+            sort_keys=True,
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def load_inputs(
+    db: AsyncSession, gathering: Gathering, now: datetime, subjects: Iterable[uuid.UUID] | None = None
+) -> GatheringInputs:
+    """Read the inputs of a gathering, of everybody or of `subjects` only."""
+    wanted = None if subjects is None else list(subjects)
+    now_ms = epoch_ms(now)
+    convened = select(ConvenedPerson).where(ConvenedPerson.gathering_id == gathering.id)
+    if wanted is not None:
+        convened = convened.where(ConvenedPerson.subject_id.in_(wanted))
+    policy = await db.get_one(PolicyRow, gathering.policy_version)
+    recording = await newest_map(db, gathering.id)
+    published_at = await db.scalar(
+        select(Recording.published_at).where(Recording.gathering_id == gathering.id)
+    )
+    return GatheringInputs(
+        gathering=gathering,
+        programme=Programme(
+            await clock_pieces(db, gathering, now_ms), recording.excluded if recording else ()
+        ),
+        policy=policy_from(policy),
+        convened={row.subject_id: row for row in await db.scalars(convened)},
+        presence=await presence_of(db, gathering.id, wanted),
+        replay=await replay_of(db, gathering.id, wanted),
+        published_ms=None if published_at is None else epoch_ms(published_at),
+        ended_ms=effective_end_ms(gathering),
+        now_ms=now_ms,
+    )

@@ -1,0 +1,156 @@
+"""Brings stored records and the ledger to what the evidence says, in the caller's transaction.
+
+Runs at End, at replay progress, at a corrected end and when a replay is mapped. After End a status may be
+raised, never lowered, and hours may grow, never shrink (joints §7); a resumed gathering is judged anew at
+its next End.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lecture_api.accounts.models import PersonSubject
+from lecture_api.core.clock import from_epoch_ms, shanghai_day
+from lecture_api.gatherings.kinds import is_recorded
+from lecture_api.gatherings.models import Gathering
+from lecture_api.gatherings.states import GatheringState
+from lecture_api.organisations.homes import homes_on
+from lecture_api.presence.intervals import total
+from lecture_api.records.attendance import PROPOSALS, AttendanceStatus, Verdict, Why, assess
+from lecture_api.records.credit import Credit, credit_of
+from lecture_api.records.credit_rules import RuleBook, rule_book
+from lecture_api.records.inputs import GatheringInputs, load_inputs
+from lecture_api.records.ledger import Account, Booking, accounts, settle
+from lecture_api.records.models import AttendanceRecord
+
+JUDGED: Final = frozenset({GatheringState.ENDED.value, GatheringState.ARCHIVED.value})
+
+_RANK: Final[Mapping[str, int]] = {
+    AttendanceStatus.ABSENT: 0,
+    AttendanceStatus.ON_LEAVE: 0,
+    AttendanceStatus.LEFT_EARLY: 1,
+    AttendanceStatus.PENDING: 1,
+    AttendanceStatus.LATE: 2,
+    AttendanceStatus.PRESENT: 3,
+}
+
+
+async def recompute(
+    db: AsyncSession,
+    gathering: Gathering,
+    now: datetime,
+    reason: str,
+    subjects: Iterable[uuid.UUID] | None = None,
+) -> int:
+    """Judge the convened of a gathering that is over; returns how many records changed. Does nothing
+    before End.
+
+    Args: reason: `end`, `replay`, `end_corrected`, `mapped`; only `end` may lower what an earlier End had
+    posted.
+    """
+    if gathering.state not in JUDGED:
+        return 0
+    inputs = await load_inputs(db, gathering, now, subjects)
+    if inputs.programme.length_ms == 0 or inputs.ended_ms is None:
+        return 0
+    wanted = list(inputs.convened)
+    stored = await _stored(db, gathering.id, wanted)
+    held = await accounts(db, gathering.id, wanted)
+    homes, rules = await _homes_and_rules(db, wanted, inputs.ended_ms)
+    changed = 0
+    for subject_id in wanted:
+        evidence = inputs.evidence(subject_id)
+        fingerprint = inputs.fingerprint(evidence)
+        record = stored.get(subject_id)
+        if record is not None and record.input_hash == fingerprint:
+            continue
+        verdict = assess(inputs.programme, evidence, inputs.policy)
+        if record is None:
+            record = AttendanceRecord(gathering_id=gathering.id, subject_id=subject_id)
+            db.add(record)
+        home = homes.get(subject_id)
+        booking = Booking(subject_id, gathering.id, home, reason, now)
+        _write(record, verdict, inputs, fingerprint, booking)
+        due = due_credit(gathering, verdict, rules, home, inputs.ended_ms)
+        settle(db, held.get(subject_id, Account()), due, booking, may_lower=reason == "end")
+        changed += 1
+    await db.flush()
+    return changed
+
+
+async def forget(db: AsyncSession, gathering_id: uuid.UUID) -> None:
+    """A resumed gathering has no records until it ends again; what was credited stays until then."""
+    await db.execute(delete(AttendanceRecord).where(AttendanceRecord.gathering_id == gathering_id))
+
+
+def due_credit(
+    gathering: Gathering, verdict: Verdict, rules: RuleBook, home: uuid.UUID | None, ended_ms: int
+) -> Credit | None:
+    """Return the hours a verdict earns: those the host set, else by rule, and by rule only for kinds of
+    study.
+    """
+    fixed = gathering.credit_hundredths or None
+    if fixed is None and not is_recorded(gathering.kind):
+        return None
+    return credit_of(verdict, rules.rule_for(home), fixed_hundredths=fixed, ended_ms=ended_ms)
+
+
+async def _stored(
+    db: AsyncSession, gathering_id: uuid.UUID, subjects: list[uuid.UUID]
+) -> dict[uuid.UUID, AttendanceRecord]:
+    rows = await db.scalars(
+        select(AttendanceRecord).where(
+            AttendanceRecord.gathering_id == gathering_id, AttendanceRecord.subject_id.in_(subjects)
+        )
+    )
+    return {row.subject_id: row for row in rows}
+
+
+async def _homes_and_rules(
+    db: AsyncSession, subjects: list[uuid.UUID], ended_ms: int
+) -> tuple[dict[uuid.UUID, uuid.UUID], RuleBook]:
+    """Home organisation by subject and rules, both on the Asia/Shanghai day of End."""
+    day = shanghai_day(from_epoch_ms(ended_ms))
+    people = {
+        row.subject_id: row.person_id
+        for row in await db.scalars(select(PersonSubject).where(PersonSubject.subject_id.in_(subjects)))
+    }
+    homes = await homes_on(db, day, person_ids=people.values())
+    by_subject = {subject: homes[person] for subject, person in people.items() if person in homes}
+    return by_subject, await rule_book(db, day)
+
+
+def _write(
+    record: AttendanceRecord,
+    verdict: Verdict,
+    inputs: GatheringInputs,
+    fingerprint: str,
+    booking: Booking,
+) -> None:
+    status, why = verdict.status, verdict.why
+    before: str | None = record.attendance_status
+    if before is not None and _RANK.get(before, 0) > _RANK.get(status, 0):
+        status, why = AttendanceStatus(before), (*why, Why("kept_after_end"))
+    made_up_before: str | None = record.makeup_status
+    coverage = verdict.coverage
+    record.attendance_status = status.value
+    record.makeup_status = "made_up" if made_up_before == "made_up" else verdict.makeup.value
+    record.proposal = status in PROPOSALS
+    record.live_ms = total(coverage.live)
+    record.bridged_ms = total(coverage.bridged)
+    record.replay_ms = total(coverage.replay)
+    record.length_ms = coverage.length_ms
+    record.engaged_ms = verdict.engaged_ms
+    record.spans = [[span.kind, span.start_ms, span.end_ms] for span in coverage.spans]
+    record.why = [asdict(line) for line in why]
+    record.first_seen_at = None if verdict.first_seen_ms is None else from_epoch_ms(verdict.first_seen_ms)
+    record.last_seen_at = None if verdict.last_seen_ms is None else from_epoch_ms(verdict.last_seen_ms)
+    record.policy_version = inputs.policy.version
+    record.input_hash = fingerprint
+    record.reason = booking.reason
+    record.computed_at = booking.at
