@@ -1,0 +1,156 @@
+/**
+ * The live picture in a video element: WHEP first, the growing HLS playlist when there is no WebRTC or no frame came
+ * in 5 s. Reconnects by itself; the room's news make it quicker. Draws nothing.
+ */
+import { computed, onScopeDispose, ref, watch, type Ref } from 'vue'
+import { asApiError } from '@/api/errors'
+import { requestMediaGrant } from '@/api/gatherings'
+import { requestReplayGrant } from '@/api/replays'
+import { hasWebRtc } from '@/rtc/environment'
+import { SignalingError } from '@/rtc/errors'
+import type { PeerLinkState } from '@/rtc/PeerLink'
+import { WhepPlayer } from '@/rtc/WhepPlayer'
+import type { MediaGrant } from '@/rtc/SdpExchange'
+import { attachHls, type HlsSource } from './hlsSource'
+import type { Playback } from './useMediaElement'
+
+export const firstFrameWithinMs = 5000
+const playlistRetryMs = 3000
+
+interface Options {
+  gatheringId: string
+  video: Readonly<Ref<HTMLVideoElement | null>>
+  playback: Playback
+  /** False while nobody publishes: then no frame is nobody's fault. */
+  isMediaExpected: Readonly<Ref<boolean>>
+}
+
+/** The API's answer as src/rtc understands it. */
+export async function grantOf(gatheringId: string, purpose: 'watch' | 'publish', source?: 'camera' | 'screen'): Promise<MediaGrant> {
+  try {
+    return await requestMediaGrant(gatheringId, purpose, source)
+  } catch (thrown) {
+    const error = asApiError(thrown)
+    const retryAfterMs = error.retryAfter === null ? null : error.retryAfter * 1000
+    if (error.status === 0) throw new SignalingError('network', null, null, { cause: thrown })
+    if (error.code === 'not_on_air') throw new SignalingError('not_on_air', error.code)
+    if (error.status === 503) throw new SignalingError('busy', error.code, retryAfterMs)
+    throw new SignalingError(error.status >= 500 ? 'server' : 'forbidden', error.code)
+  }
+}
+
+export function useLivePlayback({ gatheringId, video, playback, isMediaExpected }: Options) {
+  const mode = ref<'webrtc' | 'playlist'>('webrtc')
+  const linkState = ref<PeerLinkState>('idle')
+  const hasPicture = ref(false)
+  const stalled = ref(false)
+  const delayMs = ref<number | null>(null)
+  let player: WhepPlayer | null = null
+  let playlist: HlsSource | null = null
+  let noFrameTimer: ReturnType<typeof setTimeout> | undefined
+  let playlistTimer: ReturnType<typeof setTimeout> | undefined
+  let isClosed = false
+  /** Asked anew after every await. */
+  const isOver = () => isClosed
+  const needsPlaylist = () => !isClosed && !hasPicture.value
+
+  function startWebRtc(media: HTMLVideoElement): void {
+    const fresh = new WhepPlayer({ grant: () => grantOf(gatheringId, 'watch') })
+    fresh.events.on('state', ({ state }) => (linkState.value = state))
+    fresh.events.on('firstFrame', () => {
+      hasPicture.value = true
+      clearTimeout(noFrameTimer)
+      if (mode.value === 'playlist') leavePlaylist()
+    })
+    fresh.events.on('slot', () => void playback.play())
+    fresh.events.on('flow', (flow) => (stalled.value = flow === 'stalled'))
+    fresh.events.on('stats', (stats) => {
+      delayMs.value = stats.bufferMs === null ? null : stats.bufferMs + (stats.roundTripMs ?? 0) / 2
+    })
+    fresh.setMediaExpected(isMediaExpected.value)
+    fresh.attach(media)
+    fresh.start()
+    player = fresh
+    watchFirstFrame()
+  }
+
+  function watchFirstFrame(): void {
+    clearTimeout(noFrameTimer)
+    if (!hasPicture.value && isMediaExpected.value && mode.value === 'webrtc') noFrameTimer = setTimeout(() => void fallBack(), firstFrameWithinMs)
+  }
+
+  async function fallBack(): Promise<void> {
+    const media = video.value
+    if (!needsPlaylist() || media === null) return
+    try {
+      const grant = await requestReplayGrant(gatheringId)
+      // Another await: the picture may have come meanwhile.
+      if (!needsPlaylist()) return
+      stopWebRtc()
+      mode.value = 'playlist'
+      media.srcObject = null
+      playlist = await attachHls(media, grant.playlist_url, { failed: retryPlaylist })
+      if (isOver()) playlist.detach()
+      media.addEventListener('loadeddata', () => (hasPicture.value = true), { once: true })
+      void playback.play()
+    } catch {
+      retryPlaylist()
+    }
+  }
+
+  /** Not recorded, not there yet, or lost: ask again; a player that was given up for the playlist gets another chance first. */
+  function retryPlaylist(): void {
+    clearTimeout(playlistTimer)
+    if (isClosed) return
+    if (mode.value === 'playlist' && hasWebRtc()) useWebRtcAgain()
+    else playlistTimer = setTimeout(() => void fallBack(), playlistRetryMs)
+  }
+
+  function leavePlaylist(): void {
+    playlist?.detach()
+    playlist = null
+    clearTimeout(playlistTimer)
+    mode.value = 'webrtc'
+  }
+
+  function stopWebRtc(): void {
+    player?.close()
+    player = null
+    clearTimeout(noFrameTimer)
+  }
+
+  /** From the playlist back to the quick way. */
+  function useWebRtcAgain(): void {
+    const media = video.value
+    if (media === null || !hasWebRtc()) return
+    leavePlaylist()
+    stopWebRtc()
+    hasPicture.value = false
+    startWebRtc(media)
+  }
+
+  watch(video, (media) => {
+    if (media === null) return
+    if (hasWebRtc()) startWebRtc(media)
+    else void fallBack()
+  }, { immediate: true, flush: 'post' })
+  watch(isMediaExpected, (isExpected) => {
+    player?.setMediaExpected(isExpected)
+    if (isExpected) player?.kick()
+    watchFirstFrame()
+  })
+  onScopeDispose(() => {
+    isClosed = true
+    stopWebRtc()
+    leavePlaylist()
+  })
+
+  return {
+    mode, linkState, hasPicture, stalled, delayMs, useWebRtcAgain,
+    isReconnecting: computed(() => mode.value === 'webrtc' && (linkState.value === 'reconnecting' || (stalled.value && isMediaExpected.value))),
+    /** The room channel is back: the network is, too. */
+    kick: () => player?.kick(),
+    renew: (mediaEpoch: string) => player?.renew(mediaEpoch),
+  }
+}
+export type LivePlayback = ReturnType<typeof useLivePlayback>
