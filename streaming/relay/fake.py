@@ -26,7 +26,9 @@ class FakeEngine:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def emit(self, kind: str, session: int = 0, text: str = "", data: bytes = b"") -> None:
-        """Let the engine report one event."""
+        """Let the engine report one event; nothing is reported after the shutdown."""
+        if self._wake < 0:
+            return
         self._events.append((kind, session, text, data))
         os.eventfd_write(self._wake, 1)
 

@@ -51,12 +51,12 @@ class LifeCycle:
         else:
             self.direct(media_session.room)
 
-    def report(self, kind: str, media_session: MediaSession, **data: Any) -> None:
+    def report(self, event_type: str, media_session: MediaSession, /, **data: Any) -> None:
         """Write an event about a session; publishers' events name their source."""
         if media_session.source:
             data = {"source": media_session.source, **data}
         self._events.append(
-            kind,
+            event_type,
             room=media_session.room.name,
             participant=media_session.participant,
             session_id=media_session.session_id,

@@ -1,0 +1,147 @@
+"""The one adapter over aiortc's DTLS: the names it leans on exist, keys match the peer's, failures are
+DtlsFailed."""
+
+import asyncio
+
+import pytest
+from aiortc import rtcdtlstransport as aiortc_dtls
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+
+from streaming.dtls.aiortc_server import AiortcAssociation, AiortcDtlsServer
+from streaming.errors import DtlsFailed
+
+
+class Pipe:
+    """The ICE transport of a DTLS client wired to an association."""
+
+    role = "controlling"
+
+    def __init__(self) -> None:
+        self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self.association: AiortcAssociation | None = None
+
+    async def _recv(self) -> bytes:
+        return await self.inbox.get()
+
+    async def _send(self, data: bytes) -> None:
+        assert self.association is not None
+        self.association.receive(data)
+
+
+def wire(server: AiortcDtlsServer, profiles: list[aiortc_dtls.SRTPProtectionProfile] | None = None):
+    certificate = RTCCertificate.generateCertificate()
+    pipe = Pipe()
+    association = server.associate(
+        [(entry.algorithm, entry.value) for entry in certificate.getFingerprints()], pipe.inbox.put_nowait
+    )
+    pipe.association = association
+    client = RTCDtlsTransport(pipe, [certificate])  # type: ignore[arg-type]
+    client._set_role("client")
+    if profiles:
+        client._srtp_profiles = profiles
+    return association, client
+
+
+async def connect(server: AiortcDtlsServer, association: AiortcAssociation, client: RTCDtlsTransport):
+    remote = RTCDtlsParameters([RTCDtlsFingerprint("sha-256", server.fingerprint)])
+    keys, _ = await asyncio.gather(association.handshake(20), client.start(remote))
+    assert client.state == "connected"
+    return keys
+
+
+def test_private_names_of_aiortc_exist() -> None:
+    dtls = RTCDtlsTransport(Pipe(), [RTCCertificate.generateCertificate()])  # type: ignore[arg-type]
+    for name in ("_srtp_profiles", "_set_role", "_ssl", "_rx_srtp", "_tx_srtp", "start", "stop", "state"):
+        assert hasattr(dtls, name)
+    assert hasattr(RTCCertificate, "_create_ssl_context")
+
+
+async def test_keys_are_the_peers_keys_in_mirror_image_with_gcm_preferred() -> None:
+    server = AiortcDtlsServer()
+    association, client = wire(server)
+    keys = await connect(server, association, client)
+    assert keys.profile == "SRTP_AEAD_AES_128_GCM"
+    assert client._ssl is not None
+    assert client._ssl.get_protocol_version_name() == "DTLSv1.2"
+    material = client._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (16 + 12))
+    assert keys.remote == material[0:16] + material[32:44]
+    assert keys.local == material[16:32] + material[44:56]
+    await client.stop()
+
+
+async def test_cm_sha1_80_is_the_fallback() -> None:
+    server = AiortcDtlsServer()
+    association, client = wire(server, [aiortc_dtls.SRTP_AES128_CM_SHA1_80])
+    keys = await connect(server, association, client)
+    assert keys.profile == "SRTP_AES128_CM_SHA1_80"
+    assert len(keys.local) == len(keys.remote) == 30
+    await client.stop()
+
+
+async def test_associations_share_one_context() -> None:
+    server = AiortcDtlsServer()
+    contexts = []
+    for _ in range(2):
+        association, client = wire(server)
+        await connect(server, association, client)
+        assert association._dtls._ssl is not None
+        contexts.append(association._dtls._ssl.get_context())
+        await client.stop()
+    assert contexts[0] is contexts[1]
+
+
+async def test_close_notify_ends_the_association() -> None:
+    server = AiortcDtlsServer()
+    association, client = wire(server)
+    await connect(server, association, client)
+    await client.stop()
+    await asyncio.wait_for(association.wait_closed(), 20)
+
+
+async def test_closing_here_tells_the_peer() -> None:
+    server = AiortcDtlsServer()
+    association, client = wire(server)
+    await connect(server, association, client)
+    ended = asyncio.Event()
+    client.on("statechange", ended.set)
+    await association.close()
+    await asyncio.wait_for(ended.wait(), 20)
+    assert client.state == "closed"
+    await association.close()
+
+
+async def test_another_certificate_than_offered_fails() -> None:
+    server = AiortcDtlsServer()
+    association, client = wire(server)
+    association._remote.fingerprints[0].value = ":".join(["00"] * 32)
+    with pytest.raises(DtlsFailed):
+        await asyncio.gather(
+            association.handshake(20),
+            client.start(RTCDtlsParameters([RTCDtlsFingerprint("sha-256", server.fingerprint)])),
+        )
+    await client.stop()
+
+
+async def test_peer_that_never_speaks_fails_in_time() -> None:
+    association, _ = wire(AiortcDtlsServer())
+    with pytest.raises(DtlsFailed):
+        await association.handshake(0.05)
+
+
+async def test_closing_ends_a_handshake_that_waits() -> None:
+    association, _ = wire(AiortcDtlsServer())
+    waiting = asyncio.create_task(association.handshake(30))
+    await asyncio.sleep(0)
+    await association.close()
+    with pytest.raises(DtlsFailed):
+        await waiting
+
+
+async def test_what_is_not_dtls_is_ignored() -> None:
+    server = AiortcDtlsServer()
+    association, client = wire(server)
+    for datagram in (b"", b"\x00\x01", b"\x80\x60" + bytes(20), bytes(1500)):
+        association.receive(datagram)
+    association.receive(b"\x16\xfe\xff" + b"\xff" * 40)
+    await connect(server, association, client)
+    await client.stop()
