@@ -26,13 +26,12 @@ const record = (value: unknown): Record<string, unknown> =>
 const words = (value: unknown, otherwise: string): string => (typeof value === 'string' && value !== '' ? value : otherwise)
 
 function fieldProblems(problem: Record<string, unknown>): FieldProblem[] {
-  const listed = problem['errors'] ?? problem['fields']
+  const listed = problem['fields']
   if (!Array.isArray(listed)) return []
   return listed.map((entry: unknown) => {
-    const one = record(entry)
-    const path: unknown[] = Array.isArray(one['loc']) ? one['loc'] : []
-    const named = one['field'] ?? path.filter((part) => part !== 'body').join('.')
-    return { field: words(named, ''), code: words(one['code'] ?? one['type'], 'invalid'), detail: words(one['detail'] ?? one['msg'], '') }
+    const { at, kind, message } = record(entry)
+    const path = Array.isArray(at) ? at.map(String) : []
+    return { field: path.filter((step) => step !== 'body').join('.'), code: words(kind, 'invalid'), detail: words(message, '') }
   })
 }
 

@@ -12,7 +12,7 @@ export function useSubmit() {
     const byField: Record<string, string> = {}
     for (const problem of error.value?.fields ?? []) {
       const named = `errors.field.${problem.code}`
-      byField[problem.field] ??= te(named, 'zh-CN') ? t(named) : problem.detail || t('errors.field.invalid')
+      byField[problem.field] ??= t(te(named, 'zh-CN') ? named : 'errors.field.invalid')
     }
     return byField
   })

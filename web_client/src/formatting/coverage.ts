@@ -25,19 +25,19 @@ export function stretches(coverage: Coverage): Stretch[] {
 export const describeSpans = (coverage: Coverage) =>
   stretches(coverage).map(({ kind, start_ms, end_ms }) => ({ kind, from: playTime(start_ms), to: playTime(end_ms) }))
 
-/** Share of the programme that is covered, hundredths of a percent; everything of an empty programme. */
+/** Programme time that neither live nor replay covered. */
 export const missingMs = (coverage: Coverage) => Math.max(0, coverage.length_ms - coverage.covered_ms)
 
 /** What a lesson's card says about progress: unseen, done, the missing beginning, or how much is left. */
-export type Progress = { state: 'unseen' | 'done' } | { state: 'left'; ms: number } | { state: 'missed_beginning'; ms: number }
+export interface Progress { state: 'unseen' | 'done' | 'left' | 'missed_beginning'; missing_ms: number }
 
 /** A remainder below one percent, and at most ten seconds, is the end of the credits and not something to come back for. */
 export function progressOf(coverage: Coverage | null): Progress {
-  if (coverage === null || coverage.covered_ms <= 0) return { state: 'unseen' }
+  if (coverage === null || coverage.covered_ms <= 0) return { state: 'unseen', missing_ms: coverage?.length_ms ?? 0 }
   const missing = missingMs(coverage)
-  if (missing <= Math.min(10_000, coverage.length_ms / 100)) return { state: 'done' }
+  if (missing <= Math.min(10_000, coverage.length_ms / 100)) return { state: 'done', missing_ms: missing }
   const gaps = stretches(coverage).filter((stretch) => stretch.kind === 'uncovered')
   const [first] = gaps
-  if (gaps.length === 1 && first?.start_ms === 0) return { state: 'missed_beginning', ms: missing }
-  return { state: 'left', ms: missing }
+  if (gaps.length === 1 && first?.start_ms === 0) return { state: 'missed_beginning', missing_ms: missing }
+  return { state: 'left', missing_ms: missing }
 }

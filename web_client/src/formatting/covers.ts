@@ -1,6 +1,6 @@
 /** A typographic cover from a title: where its lines break, the large glyph behind them, and one of six paper tones. */
 
-export interface Cover { lines: string[]; glyph: string; tone: number }
+export interface Cover { lines: string[]; glyph: string; initials: string; tone: number }
 
 export const coverTones = 6
 const widest = 9
@@ -31,5 +31,5 @@ function linesOf(title: string): string[] {
 export function coverOf(title: string): Cover {
   const letters = Array.from(title.replace(/[\s\p{P}\p{S}]/gu, ''))
   const seed = letters.reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973, 7)
-  return { lines: linesOf(title).slice(0, 4), glyph: letters.at(-1) ?? '', tone: seed % coverTones }
+  return { lines: linesOf(title).slice(0, 4), glyph: letters.at(-1) ?? '', initials: letters.slice(0, 2).join(''), tone: seed % coverTones }
 }
