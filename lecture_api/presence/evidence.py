@@ -22,7 +22,7 @@ class CloseCause(StrEnum):
     LEFT = "left"
     SILENT = "silent"
     RESTART = "restart"
-    SIGNED_OUT = "signed_out"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from lecture_api.accounts.models import Person, PersonSubject
+from lecture_api.core.actor import Role
 from lecture_api.core.clock import ManualClock, epoch_ms
 from lecture_api.core.database import Database
 from lecture_api.core.ids import new_id, random_id
@@ -31,6 +32,8 @@ class Scene:
     branch_id: uuid.UUID
     gathering_id: uuid.UUID
     subjects: list[uuid.UUID] = field(default_factory=list)
+    roles: dict[uuid.UUID, list[tuple[Role, uuid.UUID]]] = field(default_factory=dict)
+    signed_out: set[uuid.UUID] = field(default_factory=set)
 
     @property
     def start_ms(self) -> int:

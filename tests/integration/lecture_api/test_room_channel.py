@@ -1,0 +1,358 @@
+"""The room channel over a real uvicorn with the websockets client; the clock moves by hand."""
+
+import asyncio
+import contextlib
+import json
+import uuid
+from contextlib import asynccontextmanager
+
+import pytest
+import websockets
+from sqlalchemy import select
+from websockets.asyncio.client import connect
+
+from lecture_api.core.actor import Role
+from lecture_api.presence.models import PresenceInterval, PresenceOpen
+from lecture_api.presence.service import presence_of
+from lecture_api.presence.tracker import PresenceTracker
+from lecture_api.room_channel.hub import RoomHub
+from lecture_api.room_channel.models import ChatMessage
+from lecture_api.room_channel.routes import router
+from tests.support.learning import scene
+from tests.support.learning_app import FakeRecordings, app_with, runtime_around, served
+
+
+class House:
+    """A served room channel."""
+
+    def __init__(self, stage, runtime, tracker, hub, address):
+        self.stage, self.runtime, self.tracker, self.hub, self.address = stage, runtime, tracker, hub, address
+
+    @asynccontextmanager
+    async def client(self, subject, after=None, **options):
+        query = "" if after is None else f"?after={after}"
+        url = f"ws://{self.address}/api/gatherings/{self.stage.gathering_id}/channel{query}"
+        headers = {"Cookie": f"subject={subject}"} if subject else {}
+        origin = options.pop("origin", f"http://{self.address}")
+        async with connect(url, additional_headers=headers, origin=origin, **options) as socket:
+            yield Client(socket)
+
+    async def state(self, state, minutes):
+        """What gatherings do at a step: the timeline and the event."""
+        await self.stage.step(state, minutes)
+        async with self.stage.database.write() as db:
+            said = {"gathering_state": state, "page_state": state}
+            await self.runtime.room_events.append(
+                db, self.stage.gathering_id, self.runtime.clock.now(), "state", said
+            )
+
+    async def presence(self, subject):
+        await self.tracker.flush()
+        async with self.stage.database.read() as db:
+            return (await presence_of(db, self.stage.gathering_id)).get(subject)
+
+
+class Client:
+    def __init__(self, socket):
+        self.socket, self.frames = socket, []
+
+    async def next(self, frame_type=None, /, **members):
+        """The next frame of this type and with these members; all are kept in `frames`."""
+        while True:
+            frame = await asyncio.wait_for(self.socket.recv(), 10)
+            self.frames.append(frame)
+            message = json.loads(frame)
+            if (frame_type is None or message["type"] == frame_type) and members.items() <= message.items():
+                return message
+
+    async def send(self, **message):
+        await self.socket.send(json.dumps(message))
+
+    async def say(self, text, client_id=None):
+        client_id = client_id or str(uuid.uuid4())
+        await self.send(type="chat", client_id=client_id, text=text)
+        return client_id
+
+    async def events_until(self, seq):
+        while json.loads((await self.next("event")) and self.frames[-1])["seq"] < seq:
+            pass
+        return [frame for frame in self.frames if json.loads(frame)["type"] == "event"]
+
+
+@pytest.fixture
+async def house(tmp_path):
+    async with scene(tmp_path) as stage:
+        runtime = runtime_around(stage, tmp_path, FakeRecordings())
+        tracker = PresenceTracker(stage.database, stage.clock)
+        hub = RoomHub(runtime, tracker)
+        app = app_with(runtime, router)
+        app.state.room_hub = hub
+        ticker = asyncio.create_task(hub.run())
+        async with served(app) as address:
+            yield House(stage, runtime, tracker, hub, address)
+            await hub.close()
+        ticker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticker
+
+
+async def host_of(house):
+    subject = await house.stage.add_person()
+    house.stage.roles[subject] = [(Role.SECRETARY, house.stage.branch_id)]
+    return subject
+
+
+async def test_hello_comes_first_and_says_what_the_client_needs(house):
+    member = await house.stage.add_person()
+    await house.state("live", 0)
+    async with house.client(member) as client:
+        hello = await client.next()
+        assert hello["type"] == "hello"
+        assert hello["media_epoch"] == "epoch-1"
+        assert (hello["counted"], hello["page_state"], hello["seq"]) == (True, "live", 1)
+        assert (await client.next("event"))["kind"] == "state"
+        assert (await client.next("ping"))["n"] == 1
+
+
+async def test_refusals_close_with_their_code(house):
+    async def code_of(subject, gathering=None, **options):
+        real = house.stage.gathering_id
+        house.stage.gathering_id = gathering or real
+        try:
+            async with house.client(subject, **options) as client:
+                with pytest.raises(websockets.ConnectionClosed) as closed:
+                    await client.next("never")
+        finally:
+            house.stage.gathering_id = real
+        return closed.value.rcvd.code
+
+    member, stranger = await house.stage.add_person(), await house.stage.add_person(convened=False)
+    assert await code_of(None) == 4401
+    assert await code_of(member, gathering=uuid.uuid4()) == 4404
+    assert await code_of(member, origin="http://elsewhere.example") == 4403
+    async with house.stage.database.write() as db:
+        from lecture_api.gatherings.models import Gathering
+
+        (await db.get_one(Gathering, house.stage.gathering_id)).may_watch = "participants"
+    assert await code_of(stranger) == 4403
+
+
+async def test_a_line_is_acknowledged_after_commit_and_a_repeat_is_the_same_line(house):
+    member, other = await house.stage.add_person(), await house.stage.add_person()
+    async with house.client(member) as client, house.client(other) as witness:
+        client_id = await client.say("大家好")
+        ack = await client.next("ack")
+        async with house.stage.database.read() as db:
+            assert (await db.scalar(select(ChatMessage.text))) == "大家好"
+        await client.say("大家好", client_id)
+        assert await client.next("ack") == ack
+        seen = await witness.next("event")
+        assert (seen["text"], seen["seq"], seen["author"]["display_name"]) == ("大家好", ack["seq"], "人0")
+        await client.say("第二句")
+        assert (await witness.next("event"))["text"] == "第二句"
+
+
+async def test_reconnecting_after_a_kill_resumes_with_the_same_bytes_nothing_missed_or_doubled(house):
+    member, other = await house.stage.add_person(), await house.stage.add_person()
+    async with house.client(other) as witness, house.client(member) as talker:
+        for n in range(3):
+            await talker.say(f"before {n}")
+        first = await witness.events_until(3)
+        async with house.client(member) as lost:
+            await lost.events_until(2)
+            lost.socket.transport.abort()
+        house.stage.clock.advance(seconds=30)
+        for n in range(4):
+            await talker.say(f"while away {n}")
+        everything = await witness.events_until(7)
+    async with house.client(member, after=2) as back:
+        assert await back.events_until(7) == everything[2:]
+        assert everything[:3] == first
+        assert (await back.next("ping"))["n"] == 1
+        await back.say("after")
+        assert (await back.next("event"))["seq"] == 8
+
+
+async def test_a_number_from_another_database_begins_anew_with_the_newest_events(house):
+    member = await house.stage.add_person()
+    async with house.client(member) as client:
+        for n in range(3):
+            house.stage.clock.advance(seconds=2)
+            await client.say(f"{n}")
+            await client.next("ack")
+    async with house.client(member, after=99) as client:
+        assert len(await client.events_until(3)) == 3
+
+
+async def test_beats_make_presence_and_leaving_ends_it_at_once(house):
+    member, stranger = await house.stage.add_person(), await house.stage.add_person(convened=False)
+    await house.state("live", 0)
+    async with house.client(member) as client, house.client(stranger) as watcher:
+        for _ in range(5):
+            ping = await client.next("ping")
+            await client.send(type="pong", n=ping["n"])
+            await watcher.send(type="pong", n=(await watcher.next("ping"))["n"])
+            await client.say("beat")
+            await client.next("ack")
+            house.stage.clock.advance(seconds=2)
+        house.stage.clock.advance(seconds=1)
+    await left(house, member)
+    found = await house.presence(member)
+    assert found.intervals == ((house.stage.start_ms, house.stage.start_ms + 11_000),)
+    assert await house.presence(stranger) is None
+
+
+async def left(house, subject):
+    """Until the server has noticed that nobody of this subject is open any more."""
+    async with asyncio.timeout(10):
+        while True:
+            await house.tracker.flush()
+            async with house.stage.database.read() as db:
+                if await db.scalar(select(PresenceOpen).where(PresenceOpen.subject_id == subject)) is None:
+                    return
+            await asyncio.sleep(0.02)
+
+
+async def test_who_waited_counts_from_start_and_end_closes_every_interval(house):
+    member = await house.stage.add_person()
+    async with house.client(member) as client:
+        await client.next("ping")
+        house.stage.clock.advance(seconds=3)
+        await house.state("live", 3 / 60)
+        await client.next("event", kind="state")
+        house.stage.clock.advance(seconds=4)
+        await house.state("ended", 7 / 60)
+        await client.next("event", gathering_state="ended")
+        await left(house, member)
+        async with house.stage.database.read() as db:
+            [interval] = await db.scalars(select(PresenceInterval))
+        assert interval.cause == "ended"
+        assert (interval.ended_at - interval.started_at).total_seconds() == 4
+
+
+async def test_a_silent_client_is_dead_after_five_seconds_and_keeps_its_grace(house):
+    member = await house.stage.add_person()
+    await house.state("live", 0)
+    async with house.client(member) as client:
+        await client.send(type="pong", n=(await client.next("ping"))["n"])
+        await client.say("here")
+        await client.next("ack")
+        house.stage.clock.advance(seconds=6)
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await client.next("never")
+    assert closed.value.rcvd.code == 4408
+    house.stage.clock.advance(seconds=30)
+    found = await house.presence(member)
+    assert found.intervals == ((house.stage.start_ms, house.stage.start_ms + 20_000),)
+
+
+async def test_the_chip_tells_counted_minutes_and_why_they_stand_still(house):
+    member = await house.stage.add_person()
+    await house.state("live", 0)
+    async with house.client(member) as client:
+        chip = await client.next("presence")
+        assert (chip["counting"], chip["reason"]) == (True, "counting")
+        await house.tracker.flush()
+        house.stage.clock.advance(seconds=4)
+        await house.state("on_break", 4 / 60)
+        chip = await client.next("presence", reason="on_break")
+        assert (chip["counting"], chip["counted_ms"]) == (False, 4_000)
+
+
+async def test_the_host_hides_mutes_and_sees_the_roster_and_a_member_may_not(house):
+    host, member = await host_of(house), await house.stage.add_person()
+    await house.state("live", 0)
+    async with house.client(host) as desk, house.client(member) as client:
+        await client.say("不妥")
+        said = await desk.next("event", kind="chat")
+        await client.send(type="hide", message_id=said["message_id"])
+        assert (await client.next("error"))["code"] == "not_allowed"
+        await client.send(type="roster", on=True)
+        assert (await client.next("error"))["code"] == "not_allowed"
+        await desk.send(type="hide", message_id=said["message_id"])
+        assert (await client.next("event", kind="chat_hidden"))["message_id"] == said["message_id"]
+        await desk.send(type="mute", participant_id=str(member), muted=True)
+        await desk.send(type="mute", participant_id=str(host), muted=True)
+        assert (await desk.next("error"))["code"] == "not_allowed"
+        client_id = await client.say("还想说")
+        refused = await client.next("error")
+        assert (refused["code"], refused["client_id"]) == ("muted", client_id)
+        await house.tracker.flush()
+        await desk.send(type="roster", on=True)
+        roster = await desk.next("roster")
+        assert {row["participant_id"] for row in roster["rows"]} == {str(host), str(member)}
+        assert {row["state"] for row in roster["rows"]} == {"here"}
+
+
+async def test_too_fast_too_long_malformed_and_closed_are_said_and_nothing_breaks(house):
+    member = await house.stage.add_person()
+    async with house.client(member) as client:
+        await client.socket.send("{")
+        assert (await client.next("error"))["code"] == "malformed"
+        await client.socket.send(b"\x00\x01")
+        await client.say("x" * 501)
+        assert (await client.next("error"))["code"] == "too_long"
+        for n in range(6):
+            await client.say(f"{n}")
+        assert (await client.next("error"))["code"] == "too_fast"
+        await house.state("cancelled", 0)
+        await client.say("noch da?")
+        assert (await client.next("error"))["code"] == "chat_closed"
+
+
+async def test_viewers_are_counted_by_person_without_the_host(house):
+    host, member = await host_of(house), await house.stage.add_person()
+    async with house.client(host) as desk, house.client(member), house.client(member):
+        while (await desk.next("viewers"))["count"] != 1:
+            house.stage.clock.advance(seconds=1)
+        assert house.runtime.viewer_counts.now(house.stage.gathering_id) == 1
+
+
+async def test_signing_out_elsewhere_ends_the_channel_and_a_lecture_keeps_the_login_alive(house):
+    member, extended = await house.stage.add_person(), []
+
+    async def extend(login_session_id):
+        extended.append(login_session_id)
+
+    house.runtime.extend_login = extend
+    async with house.client(member) as client:
+        for n in range(18):
+            house.stage.clock.advance(seconds=2)
+            await client.send(type="pong", n=(await client.next("ping"))["n"])
+            await client.say(f"{n}")
+            await client.next("ack")
+        async with asyncio.timeout(10):
+            while not extended:
+                await asyncio.sleep(0.02)
+        house.stage.signed_out.add(member)
+        house.stage.clock.advance(seconds=4)
+        await client.say("x")
+
+        async def stay():
+            for n in range(30):
+                house.stage.clock.advance(seconds=2)
+                await client.send(type="pong", n=n)
+                await client.next("ping")
+
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await stay()
+    assert closed.value.rcvd.code == 4401
+
+
+async def test_an_orderly_stop_says_restart(house):
+    member = await house.stage.add_person()
+    async with house.client(member) as client:
+        await client.next("hello")
+        await house.hub.close()
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await client.next("never")
+    assert closed.value.rcvd.code == 1012
+
+
+async def test_a_hundred_connections_get_every_line_from_one_reading(house):
+    members = [await house.stage.add_person() for _ in range(5)]
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(house.client(members[n % 5])) for n in range(100)]
+        await clients[0].say("一")
+        for client in clients:
+            assert (await client.next("event"))["text"] == "一"
