@@ -1,1 +1,22 @@
-//! Sockets and threads around `relay_core`.
+//! Sockets and threads around `relay_core`: one media thread, one feed thread, queues to and from Python.
+//!
+//! `unsafe` lives in `sys` alone.
+#![deny(unsafe_code)]
+
+mod arena;
+mod delay;
+mod engine;
+mod error;
+mod event;
+mod feed;
+mod socket;
+pub mod spec;
+mod stats;
+#[allow(unsafe_code)]
+mod sys;
+mod worker;
+
+pub use engine::{Engine, EngineSettings};
+pub use error::EngineError;
+pub use event::EngineEvent;
+pub use worker::WorkerCommand;

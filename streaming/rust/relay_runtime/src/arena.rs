@@ -1,0 +1,212 @@
+//! Datagrams on their way out: one fixed arena, written tightly, so that a run to one address is one GSO message.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use relay_core::forward::{DATAGRAM_CAPACITY, SocketIndex};
+
+use crate::sys::{self, BATCH, Interest, MAX_GSO_BYTES, MAX_SEGMENTS, Outgoing};
+
+/// Fits the second-level cache of the cores this runs on.
+const ARENA_BYTES: usize = 256 << 10;
+/// How long to wait for room in a full send buffer before a datagram is given up.
+const SEND_PATIENCE: u64 = 2_000_000;
+
+/// Datagrams not sent yet.
+pub struct SendArena {
+    sockets: Arc<[UdpSocket]>,
+    bytes: Vec<u8>,
+    used: usize,
+    messages: Vec<Outgoing>,
+    /// The socket of all queued messages.
+    socket: SocketIndex,
+    use_gso: bool,
+    /// Datagrams given to the kernel.
+    pub sent: u64,
+    /// Datagrams the kernel refused.
+    pub refused: u64,
+}
+
+impl SendArena {
+    /// An arena in front of these sockets.
+    pub fn new(sockets: Arc<[UdpSocket]>) -> Self {
+        let use_gso = sockets
+            .iter()
+            .all(|socket| sys::supports_gso(socket.as_raw_fd()));
+        Self {
+            sockets,
+            bytes: vec![0; ARENA_BYTES],
+            used: 0,
+            messages: Vec::with_capacity(BATCH),
+            socket: 0,
+            use_gso,
+            sent: 0,
+            refused: 0,
+        }
+    }
+
+    /// Lets `write` fill the next datagram; 0 octets = none.
+    #[inline]
+    pub fn datagram(
+        &mut self,
+        socket: SocketIndex,
+        to: SocketAddr,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) {
+        if self.socket != socket || self.bytes.len() - self.used < DATAGRAM_CAPACITY {
+            self.flush();
+            self.socket = socket;
+        }
+        let len = write(&mut self.bytes[self.used..self.used + DATAGRAM_CAPACITY]);
+        if len == 0 {
+            return;
+        }
+        let joined = self
+            .messages
+            .last_mut()
+            .is_some_and(|last| self.use_gso && join(last, to, len));
+        if !joined {
+            if self.messages.len() == BATCH {
+                self.flush_keeping(len);
+            }
+            self.messages.push(Outgoing {
+                to,
+                start: self.used,
+                len,
+                segment: len,
+            });
+        }
+        self.used += len;
+    }
+
+    /// Sends everything queued.
+    pub fn flush(&mut self) {
+        self.flush_keeping(0);
+    }
+
+    /// Sends everything queued; the next `len` octets, written but not queued, move to the front.
+    fn flush_keeping(&mut self, len: usize) {
+        let mut first = 0;
+        while first < self.messages.len() {
+            let fd = self.sockets[self.socket].as_raw_fd();
+            match sys::send_batch(fd, &self.bytes, &self.messages[first..]) {
+                Ok(count) => {
+                    self.sent += self.messages[first..first + count]
+                        .iter()
+                        .map(segments)
+                        .sum::<u64>();
+                    first += count;
+                }
+                Err(error) => {
+                    self.on_error(first, &error);
+                    first += 1;
+                }
+            }
+        }
+        self.messages.clear();
+        self.bytes.copy_within(self.used..self.used + len, 0);
+        self.used = 0;
+    }
+
+    /// One message was refused: wait for room, or do without GSO, or give it up.
+    fn on_error(&mut self, index: usize, error: &io::Error) {
+        let message = self.messages[index];
+        let fd = self.sockets[self.socket].as_raw_fd();
+        if message.segment < message.len
+            && matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL))
+        {
+            self.use_gso = false; // A device without checksum offload.
+        } else if error.kind() == io::ErrorKind::WouldBlock {
+            let mut ready = Vec::new();
+            // A failed wait shows in the second attempt.
+            let _ = sys::poll(
+                &[Interest { fd, writable: true }],
+                SEND_PATIENCE,
+                &mut ready,
+            );
+        } else {
+            self.refused += segments(&message);
+            return;
+        }
+        let single = |start: usize| {
+            let len = message.segment.min(message.start + message.len - start);
+            Outgoing {
+                to: message.to,
+                start,
+                len,
+                segment: len,
+            }
+        };
+        for start in (message.start..message.start + message.len).step_by(message.segment) {
+            match sys::send_batch(fd, &self.bytes, &[single(start)]) {
+                Ok(_) => self.sent += 1,
+                Err(_) => self.refused += 1,
+            }
+        }
+    }
+}
+
+/// Joins a datagram, which lies right behind it, to a message: same address, all but the last of one size.
+fn join(last: &mut Outgoing, to: SocketAddr, len: usize) -> bool {
+    let is_open = last.len % last.segment == 0 && last.len / last.segment < MAX_SEGMENTS;
+    let fits = len <= last.segment && last.len + len <= MAX_GSO_BYTES;
+    let joins = is_open && fits && last.to == to;
+    if joins {
+        last.len += len;
+    }
+    joins
+}
+
+fn segments(message: &Outgoing) -> u64 {
+    message.len.div_ceil(message.segment) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_arrive_whole_and_in_order_whatever_their_sizes() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        receiver
+            .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+            .expect("timeout");
+        let other = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let to = receiver.local_addr().expect("bound");
+        let sockets = ["127.0.0.1:0", "127.0.0.1:0"]
+            .map(|address| UdpSocket::bind(address).expect("loopback"));
+        let mut arena = SendArena::new(Arc::new(sockets));
+        let sizes: Vec<usize> = (0..150)
+            .map(|number| [1100, 1100, 1100, 900, 1, 1200, 967, 968][number % 8])
+            .collect();
+        let mut buffer = [0; 2048];
+        let mut received = 0;
+        for (number, size) in sizes.iter().enumerate() {
+            arena.datagram(usize::from(number % 50 == 49), to, |bytes| {
+                bytes[..*size].fill(number as u8);
+                *size
+            });
+            arena.datagram(0, to, |_| 0);
+            if number % 40 != 39 && number + 1 != sizes.len() {
+                continue;
+            }
+            arena.datagram(0, other.local_addr().expect("bound"), |_| 20);
+            arena.flush();
+            // Read as it goes: the receiver's buffer is small.
+            for expected in received..=number {
+                let length = receiver.recv(&mut buffer).expect("arrives");
+                assert_eq!(length, sizes[expected], "{expected}");
+                assert!(
+                    buffer[..length]
+                        .iter()
+                        .all(|octet| *octet == expected as u8),
+                    "{expected}"
+                );
+            }
+            received = number + 1;
+        }
+        assert_eq!((arena.sent, arena.refused), (154, 0));
+    }
+}

@@ -1,0 +1,243 @@
+//! The handle Python holds: starts the threads, queues commands, fetches events. No call waits for a thread but `shutdown`.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Sender, unbounded};
+use parking_lot::Mutex;
+use relay_core::forward::{Command, Config};
+use relay_core::srtp::SrtpContext;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::error::EngineError;
+use crate::event::{EngineEvent, EventQueue};
+use crate::feed::{FeedServer, RecordingStats, handover};
+use crate::sys::{self, EventFd};
+use crate::worker::{Worker, WorkerCommand, WorkerStats};
+use crate::{socket, spec, stats};
+
+/// How to start an engine.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Addresses to announce, one socket each.
+    pub addresses: Vec<String>,
+    /// UDP port, 0 = ephemeral.
+    pub port: u16,
+    /// Random string of this node start.
+    pub node_epoch: String,
+    /// Where recorders connect.
+    pub feed_path: Option<String>,
+    /// REMB towards publishers.
+    pub remb_bps: u64,
+    /// Timings for tests, JSON.
+    pub timings: Option<String>,
+}
+
+/// A running engine.
+pub struct Engine {
+    addresses: Vec<SocketAddr>,
+    commands: Sender<WorkerCommand>,
+    wake: Arc<EventFd>,
+    events: Arc<EventQueue>,
+    stats: Arc<Mutex<WorkerStats>>,
+    recordings: Arc<Mutex<Vec<RecordingStats>>>,
+    failure: Arc<Mutex<Option<String>>>,
+    threads: Mutex<Option<Vec<JoinHandle<()>>>>,
+    feed_path: Option<PathBuf>,
+}
+
+impl Engine {
+    /// Binds the sockets and starts the threads.
+    pub fn start(settings: &EngineSettings) -> Result<Self, EngineError> {
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos() as u64;
+        let seed = random_seed()?;
+        let mut config = Config::new(settings.remb_bps, wall - sys::monotonic().min(wall), seed);
+        let limits = spec::timings(settings.timings.as_deref(), &mut config)?;
+        let sockets: Arc<[_]> = socket::bind_all(&settings.addresses, settings.port)?.into();
+        let addresses = sockets
+            .iter()
+            .map(std::net::UdpSocket::local_addr)
+            .collect::<io::Result<_>>()?;
+        let (commands, receiver) = unbounded();
+        let wake = Arc::new(EventFd::new()?);
+        let events = Arc::new(EventQueue::new()?);
+        let engine = Self {
+            addresses,
+            commands: commands.clone(),
+            wake: wake.clone(),
+            events: events.clone(),
+            stats: Arc::default(),
+            recordings: Arc::default(),
+            failure: Arc::default(),
+            threads: Mutex::new(Some(Vec::new())),
+            feed_path: settings.feed_path.as_ref().map(PathBuf::from),
+        };
+        let mut feed = None;
+        if let Some(path) = &settings.feed_path {
+            let listener = listen(Path::new(path)).map_err(|source| EngineError::FeedSocket {
+                path: path.clone(),
+                source,
+            })?;
+            let feed_wake = Arc::new(EventFd::new()?);
+            let (sender, messages) = handover(feed_wake.clone());
+            feed = Some(sender);
+            let server = FeedServer {
+                listener,
+                messages,
+                wake: feed_wake,
+                commands,
+                worker_wake: wake.clone(),
+                events: events.clone(),
+                stats: engine.recordings.clone(),
+                node_epoch: settings.node_epoch.clone(),
+                wall_offset: config.wall_offset,
+                limits,
+            };
+            engine.spawn("relay-feed", move || server.run())?;
+        }
+        let worker = Worker {
+            sockets,
+            commands: receiver,
+            wake,
+            events,
+            feed,
+            stats: engine.stats.clone(),
+            config,
+        };
+        engine.spawn("relay-media", move || worker.run())?;
+        Ok(engine)
+    }
+
+    /// `ip:port` of every socket.
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Readable while events wait.
+    pub fn event_fd(&self) -> RawFd {
+        self.events.fd()
+    }
+
+    /// Takes up to `limit` events.
+    pub fn drain(&self, limit: usize) -> Vec<EngineEvent> {
+        self.events.drain(limit)
+    }
+
+    /// Queues a command.
+    pub fn command(&self, command: Command) -> Result<(), EngineError> {
+        if let Command::SetKeys(_, keys) = &command {
+            for material in [&keys.local, &keys.remote] {
+                SrtpContext::from_keying_material(keys.profile, material)
+                    .map_err(|error| EngineError::InvalidArgument(error.to_string()))?;
+            }
+        }
+        self.check()?;
+        self.commands
+            .send(WorkerCommand::Relay(command))
+            .map_err(|_| EngineError::Stopped)?;
+        self.wake.signal();
+        Ok(())
+    }
+
+    /// A snapshot at most a quarter of a second old, as JSON.
+    pub fn stats(&self) -> Result<String, EngineError> {
+        self.check()?;
+        let worker = self.stats.lock().clone();
+        Ok(stats::to_json(&worker, &self.recordings.lock().clone()))
+    }
+
+    /// Ends the threads; the second call does nothing.
+    pub fn shutdown(&self) {
+        let Some(threads) = self.threads.lock().take() else {
+            return;
+        };
+        // A worker that is gone already needs no telling.
+        let _ = self.commands.send(WorkerCommand::Stop);
+        self.wake.signal();
+        for thread in threads.into_iter().rev() {
+            // Panics were caught inside and are in `failure`.
+            let _ = thread.join();
+        }
+        if let Some(path) = &self.feed_path {
+            // Somebody else may have tidied up.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    fn check(&self) -> Result<(), EngineError> {
+        if let Some(message) = &*self.failure.lock() {
+            return Err(EngineError::Failed(message.clone()));
+        }
+        if self.threads.lock().is_none() {
+            Err(EngineError::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn spawn(
+        &self,
+        name: &str,
+        body: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<(), EngineError> {
+        let (events, failure) = (self.events.clone(), self.failure.clone());
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let message = match catch_unwind(AssertUnwindSafe(body)) {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(panic) => panic_message(panic.as_ref()),
+                };
+                failure.lock().get_or_insert_with(|| message.clone());
+                events.push_failure(&message);
+            })?;
+        if let Some(threads) = &mut *self.threads.lock() {
+            threads.push(thread);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".into())
+}
+
+/// A Unix listener only its owner may connect to: the mode is set before anybody can.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        fs::remove_file(path)?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.cloexec().nonblocking(), None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    socket.listen(16)?;
+    Ok(socket.into())
+}
+
+fn random_seed() -> io::Result<u64> {
+    use std::io::Read;
+    let mut seed = [0; 8];
+    fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(u64::from_ne_bytes(seed))
+}

@@ -1,0 +1,201 @@
+//! The way to Python: a queue and an eventfd that is readable as long as the queue is not empty.
+//!
+//! Nothing is dropped but handshake packets beyond [`MAX_DTLS`] of one session that Python has not fetched yet (joints.md §2).
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use relay_core::forward::Event;
+
+use crate::sys::EventFd;
+
+/// Handshake packets queued per session: four flights; a peer that floods loses its own.
+pub const MAX_DTLS: u32 = 32;
+
+/// One event as Python sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// Name, as in docs/protocol/engine.md.
+    pub kind: &'static str,
+    /// Session, or 0.
+    pub session: u64,
+    /// Text, by kind.
+    pub text: String,
+    /// Data, by kind.
+    pub data: Vec<u8>,
+}
+
+/// The queue.
+pub struct EventQueue {
+    state: Mutex<State>,
+    wake: EventFd,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<EngineEvent>,
+    dtls: HashMap<u64, u32>,
+}
+
+impl EventQueue {
+    /// An empty queue.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            state: Mutex::default(),
+            wake: EventFd::new()?,
+        })
+    }
+
+    /// Readable while events wait.
+    pub fn fd(&self) -> RawFd {
+        self.wake.as_raw_fd()
+    }
+
+    /// Queues an event of the state machine.
+    pub fn push(&self, event: Event) {
+        let named = |kind, session: u64, text: String| EngineEvent {
+            kind,
+            session,
+            text,
+            data: Vec::new(),
+        };
+        self.push_named(match event {
+            Event::Dtls(session, data) => EngineEvent {
+                kind: "dtls",
+                session: session.0,
+                text: String::new(),
+                data,
+            },
+            Event::Selected(session, address) => named("selected", session.0, address.to_string()),
+            Event::ConsentLost(session) => named("consent_lost", session.0, String::new()),
+            Event::ConsentRegained(session) => named("consent_regained", session.0, String::new()),
+            Event::Expired(session) => named("expired", session.0, String::new()),
+            Event::PublicationMedia(session, id) => {
+                named("publication_media", session.0, id.0.to_string())
+            }
+            Event::PublicationStalled(session, id) => {
+                named("publication_stalled", session.0, id.0.to_string())
+            }
+            Event::PublicationResumed(session, id) => {
+                named("publication_resumed", session.0, id.0.to_string())
+            }
+            Event::Delivered(session, highest) => {
+                named("delivered", session.0, highest.to_string())
+            }
+        });
+    }
+
+    /// Queues an event about a recording.
+    pub fn push_recording(&self, kind: &'static str, recording: &str) {
+        self.push_named(EngineEvent {
+            kind,
+            session: 0,
+            text: recording.to_owned(),
+            data: Vec::new(),
+        });
+    }
+
+    /// Queues the event that a thread died.
+    pub fn push_failure(&self, message: &str) {
+        self.push_named(EngineEvent {
+            kind: "failed",
+            session: 0,
+            text: message.to_owned(),
+            data: Vec::new(),
+        });
+    }
+
+    /// Takes up to `limit` events, oldest first.
+    pub fn drain(&self, limit: usize) -> Vec<EngineEvent> {
+        let mut state = self.state.lock();
+        let count = limit.min(state.events.len());
+        let drained: Vec<_> = state.events.drain(..count).collect();
+        for event in drained.iter().filter(|event| event.kind == "dtls") {
+            if let Some(queued) = state.dtls.get_mut(&event.session) {
+                *queued -= 1;
+                if *queued == 0 {
+                    state.dtls.remove(&event.session);
+                }
+            }
+        }
+        if state.events.is_empty() {
+            self.wake.clear();
+        }
+        drained
+    }
+
+    fn push_named(&self, event: EngineEvent) {
+        let mut state = self.state.lock();
+        if event.kind == "dtls" {
+            let queued = state.dtls.entry(event.session).or_insert(0);
+            if *queued >= MAX_DTLS {
+                return;
+            }
+            *queued += 1;
+        }
+        let was_empty = state.events.is_empty();
+        state.events.push_back(event);
+        if was_empty {
+            self.wake.signal();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use relay_core::forward::{PublicationId, SessionId};
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_handshake_packets_costs_only_its_own_session() {
+        let queue = EventQueue::new().expect("eventfd");
+        for _ in 0..100 {
+            queue.push(Event::Dtls(SessionId(1), vec![22]));
+        }
+        queue.push(Event::Dtls(SessionId(2), vec![22]));
+        queue.push(Event::PublicationMedia(SessionId(1), PublicationId(5)));
+        let events = queue.drain(1000);
+        assert_eq!(
+            events
+                .iter()
+                .filter(|event| event.session == 1 && event.kind == "dtls")
+                .count(),
+            MAX_DTLS as usize
+        );
+        assert_eq!(events.len(), MAX_DTLS as usize + 2);
+        queue.push(Event::Dtls(SessionId(1), vec![22]));
+        assert_eq!(
+            queue.drain(1000).len(),
+            1,
+            "fetched packets no longer count"
+        );
+    }
+
+    #[test]
+    fn drain_takes_no_more_than_asked() {
+        let queue = EventQueue::new().expect("eventfd");
+        for session in 0..5 {
+            queue.push(Event::Expired(SessionId(session)));
+        }
+        assert_eq!(
+            queue
+                .drain(3)
+                .iter()
+                .map(|event| event.session)
+                .collect::<Vec<_>>(),
+            [0, 1, 2]
+        );
+        assert_eq!(
+            queue
+                .drain(3)
+                .iter()
+                .map(|event| event.session)
+                .collect::<Vec<_>>(),
+            [3, 4]
+        );
+    }
+}

@@ -1,0 +1,464 @@
+//! The feed thread: takes items from the media thread into rings, serves recorders over a Unix socket.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use relay_core::forward::{
+    Command, FeedItem, FeedSource, MILLISECOND, MediaKind, Nanos, SECOND, Slot,
+};
+use serde::Deserialize;
+
+use super::connection::Connection;
+use super::frame::{Frame, NO_SLOT, kind};
+use super::handover::FeedMessage;
+use super::ring::{Ring, RingLimits};
+use crate::event::EventQueue;
+use crate::sys::{self, EventFd, Interest};
+use crate::worker::WorkerCommand;
+
+/// Longest wait: how stale the statistics may be.
+const TICK: Nanos = 250 * MILLISECOND;
+/// How long a switched-off recording waits for its last acknowledgement.
+const LINGER: Nanos = 60 * SECOND;
+/// Least time between two overflow events of a recording.
+const OVERFLOW_EVENTS: Nanos = SECOND;
+
+/// Numbers of one recording for stats().
+#[derive(Debug, Clone)]
+#[allow(
+    missing_docs,
+    reason = "the names are those of docs/protocol/engine.md"
+)]
+pub struct RecordingStats {
+    pub recording: Arc<str>,
+    pub room: Arc<str>,
+    pub attached: bool,
+    pub next_seq: u64,
+    pub acked_seq: u64,
+    pub ring_bytes: usize,
+    pub overflow: u64,
+}
+
+/// What the feed thread works with.
+pub struct FeedServer {
+    /// Where recorders connect.
+    pub listener: UnixListener,
+    /// Items from the media thread.
+    pub messages: Receiver<FeedMessage>,
+    /// Signalled when items wait or the engine stops.
+    pub wake: Arc<EventFd>,
+    /// Key frame requests go back this way.
+    pub commands: Sender<WorkerCommand>,
+    /// Wakes the media thread for them.
+    pub worker_wake: Arc<EventFd>,
+    /// Life-cycle events for Python.
+    pub events: Arc<EventQueue>,
+    /// For stats().
+    pub stats: Arc<Mutex<Vec<RecordingStats>>>,
+    /// Named in `attached`.
+    pub node_epoch: String,
+    /// UTC at engine clock 0.
+    pub wall_offset: u64,
+    /// Ring limits.
+    pub limits: RingLimits,
+}
+
+struct Recording {
+    room: Arc<str>,
+    room_number: u64,
+    ring: Ring,
+    ended_at: Option<Nanos>,
+    attached: Option<u64>,
+    overflow_reported: u64,
+    overflow_event_at: Nanos,
+}
+
+#[derive(Deserialize)]
+struct Hello {
+    recording_id: String,
+    node_epoch: Option<String>,
+    after: u64,
+}
+
+impl FeedServer {
+    /// Serves until the media thread's end of the hand-over is gone.
+    pub fn run(self) -> io::Result<()> {
+        let mut state = State {
+            server: self,
+            recordings: HashMap::new(),
+            connections: HashMap::new(),
+            next_key: 0,
+            finished: HashMap::new(),
+        };
+        let mut ready = Vec::new();
+        loop {
+            let mut keys: Vec<u64> = state.connections.keys().copied().collect();
+            keys.sort_unstable();
+            let mut interests = vec![
+                Interest {
+                    fd: state.server.wake.as_raw_fd(),
+                    writable: false,
+                },
+                Interest {
+                    fd: state.server.listener.as_raw_fd(),
+                    writable: false,
+                },
+            ];
+            interests.extend(
+                keys.iter()
+                    .filter_map(|key| state.connections.get(key))
+                    .map(|connection| Interest {
+                        fd: connection.fd(),
+                        writable: connection.wants_write(),
+                    }),
+            );
+            sys::poll(&interests, TICK, &mut ready)?;
+            if ready[0] {
+                state.server.wake.clear();
+            }
+            if !state.take_messages() {
+                return Ok(());
+            }
+            if ready[1] {
+                state.accept();
+            }
+            for (key, _) in keys
+                .iter()
+                .zip(&ready[2..])
+                .filter(|(_, is_ready)| **is_ready)
+            {
+                state.read(*key);
+            }
+            state.write_all();
+            state.expire(sys::monotonic());
+            state.publish_stats();
+        }
+    }
+}
+
+struct State {
+    server: FeedServer,
+    recordings: HashMap<Arc<str>, Recording>,
+    connections: HashMap<u64, Connection>,
+    next_key: u64,
+    /// Where finished recordings stopped, in case one is switched on again in this epoch.
+    finished: HashMap<Arc<str>, Ring>,
+}
+
+impl State {
+    /// False when there will be no more.
+    fn take_messages(&mut self) -> bool {
+        loop {
+            match self.server.messages.try_recv() {
+                Ok(FeedMessage::Item(item)) => self.take_item(item),
+                Ok(FeedMessage::Lost {
+                    recording,
+                    slot,
+                    count,
+                }) => {
+                    if let Some(found) = self.recordings.get_mut(&recording) {
+                        let frame =
+                            frame(found.room_number, sys::monotonic(), self.server.wall_offset);
+                        found.ring.push_lost(slot, count, frame);
+                    }
+                }
+                Err(crossbeam_channel::TryRecvError::Empty) => return true,
+                Err(crossbeam_channel::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn take_item(&mut self, item: FeedItem) {
+        match item {
+            FeedItem::Start {
+                recording,
+                room_number,
+                room,
+            } => self.start(recording, room_number, room),
+            FeedItem::End { recording, at } => {
+                if let Some(found) = self.recordings.get_mut(&recording) {
+                    found.ended_at = Some(at);
+                    let payload = Arc::from(&br#"{"event":"end"}"#[..]);
+                    let header = frame(found.room_number, at, self.server.wall_offset);
+                    found.ring.push_control(Frame { payload, ..header });
+                }
+            }
+            FeedItem::Source {
+                recording,
+                at,
+                slot,
+                source,
+            } => {
+                if let Some(found) = self.recordings.get_mut(&recording) {
+                    let header = frame(found.room_number, at, self.server.wall_offset);
+                    let publication = source.as_ref().map_or(0, |source| source.publication.0);
+                    let payload = source_payload(slot, source.as_ref());
+                    found.ring.push_source(Frame {
+                        slot: slot.octet(),
+                        publication,
+                        payload,
+                        ..header
+                    });
+                }
+            }
+            FeedItem::Packet {
+                recording,
+                at,
+                slot,
+                publication,
+                is_rtcp,
+                is_entry,
+                packet,
+            } => {
+                let Some(found) = self.recordings.get_mut(&recording) else {
+                    return;
+                };
+                let header = frame(found.room_number, at, self.server.wall_offset);
+                let kind = if is_rtcp { kind::RTCP } else { kind::RTP };
+                let frame = Frame {
+                    kind,
+                    slot: slot.octet(),
+                    publication: publication.0,
+                    payload: packet,
+                    ..header
+                };
+                let waiting = found.ring.push_packet(frame, is_entry);
+                let is_news = found.ring.overflow() > found.overflow_reported;
+                if is_news && at.saturating_sub(found.overflow_event_at) >= OVERFLOW_EVENTS {
+                    found.overflow_reported = found.ring.overflow();
+                    found.overflow_event_at = at;
+                    self.server
+                        .events
+                        .push_recording("recording_overflow", &recording);
+                }
+                if let Some(slot) = waiting {
+                    let room_number = found.room_number;
+                    self.request_keyframe(room_number, slot);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, recording: Arc<str>, room_number: u64, room: Arc<str>) {
+        if let Some(found) = self.recordings.get_mut(&recording) {
+            found.ended_at = None;
+            return;
+        }
+        let ring = self
+            .finished
+            .remove(&recording)
+            .unwrap_or_else(|| Ring::new(self.server.limits));
+        let fresh = Recording {
+            room,
+            room_number,
+            ring,
+            ended_at: None,
+            attached: None,
+            overflow_reported: 0,
+            overflow_event_at: 0,
+        };
+        self.recordings.insert(recording, fresh);
+    }
+
+    fn accept(&mut self) {
+        while let Ok((socket, _)) = self.server.listener.accept() {
+            if let Ok(connection) = Connection::new(socket) {
+                self.connections.insert(self.next_key, connection);
+                self.next_key += 1;
+            }
+        }
+    }
+
+    fn read(&mut self, key: u64) {
+        let Some(connection) = self.connections.get_mut(&key) else {
+            return;
+        };
+        let mut frames = Vec::new();
+        let result = connection.read(|frame| frames.push(frame));
+        let valid = frames.into_iter().all(|frame| self.handle(key, &frame));
+        if result.is_err() || !valid {
+            self.close(key);
+        }
+    }
+
+    /// False when the connection has to be closed.
+    fn handle(&mut self, key: u64, frame: &Frame) -> bool {
+        let recording = self
+            .connections
+            .get(&key)
+            .and_then(|connection| connection.recording.clone());
+        match (frame.kind, recording) {
+            (kind::HELLO, None) => self.attach(key, &frame.payload),
+            (kind::ACK, Some(recording)) => {
+                if let Some(found) = self.recordings.get_mut(&recording) {
+                    found.ring.ack(frame.feed_seq);
+                }
+                true
+            }
+            (kind::KEY_FRAME_REQUEST, Some(recording)) => {
+                let room_number = self
+                    .recordings
+                    .get(&recording)
+                    .map(|found| found.room_number);
+                if let (Some(room_number), Some(slot)) = (room_number, Slot::from_octet(frame.slot))
+                {
+                    self.request_keyframe(room_number, slot);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn attach(&mut self, key: u64, payload: &[u8]) -> bool {
+        let Ok(hello) = serde_json::from_slice::<Hello>(payload) else {
+            return false;
+        };
+        let id: Arc<str> = Arc::from(hello.recording_id.as_str());
+        let (Some(found), Some(connection)) =
+            (self.recordings.get_mut(&id), self.connections.get_mut(&key))
+        else {
+            return false;
+        };
+        let is_same_epoch = hello.node_epoch.as_deref() == Some(&self.server.node_epoch);
+        // A number we never gave out is from elsewhere: what is in the ring is what there is.
+        let after = if is_same_epoch && hello.after < found.ring.next_seq() {
+            hello.after
+        } else {
+            0
+        };
+        let first_seq = found.ring.first_after(after);
+        let older = found.attached.replace(key);
+        connection.recording = Some(id.clone());
+        connection.cursor = after;
+        let header = frame(found.room_number, sys::monotonic(), self.server.wall_offset);
+        let attached = serde_json::json!({"event": "attached", "node_epoch": self.server.node_epoch, "first_seq": first_seq});
+        connection.queue(&Frame {
+            payload: Arc::from(attached.to_string().into_bytes()),
+            ..header.clone()
+        });
+        for (slot, payload) in found.ring.sources_at(first_seq - 1) {
+            connection.queue(&Frame {
+                slot,
+                payload,
+                ..header.clone()
+            });
+        }
+        if let Some(older) = older {
+            self.connections.remove(&older);
+        } else {
+            self.server.events.push_recording("recorder_attached", &id);
+        }
+        true
+    }
+
+    fn close(&mut self, key: u64) {
+        let Some(id) = self
+            .connections
+            .remove(&key)
+            .and_then(|connection| connection.recording)
+        else {
+            return;
+        };
+        if let Some(found) = self
+            .recordings
+            .get_mut(&id)
+            .filter(|found| found.attached == Some(key))
+        {
+            found.attached = None;
+            self.server.events.push_recording("recorder_detached", &id);
+        }
+    }
+
+    fn write_all(&mut self) {
+        let mut closed = Vec::new();
+        for (key, connection) in &mut self.connections {
+            let found = connection
+                .recording
+                .as_ref()
+                .and_then(|id| self.recordings.get(id));
+            if connection.write(found.map(|found| &found.ring)).is_err() {
+                closed.push(*key);
+            }
+        }
+        for key in closed {
+            self.close(key);
+        }
+    }
+
+    fn expire(&mut self, now: Nanos) {
+        let is_over = |found: &Recording| {
+            found
+                .ended_at
+                .is_some_and(|at| found.ring.is_empty() || now.saturating_sub(at) >= LINGER)
+        };
+        let over: Vec<_> = self
+            .recordings
+            .iter()
+            .filter(|(_, found)| is_over(found))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in over {
+            let Some(mut found) = self.recordings.remove(&id) else {
+                continue;
+            };
+            if let Some(key) = found.attached {
+                self.connections.remove(&key);
+                self.server.events.push_recording("recorder_detached", &id);
+            }
+            found.ring.ack(u64::MAX);
+            self.finished.insert(id, found.ring);
+        }
+    }
+
+    fn request_keyframe(&self, room_number: u64, slot: Slot) {
+        let command = WorkerCommand::Relay(Command::RequestSlotKeyframe { room_number, slot });
+        if self.server.commands.send(command).is_ok() {
+            self.server.worker_wake.signal();
+        }
+    }
+
+    fn publish_stats(&self) {
+        let numbers = self.recordings.iter().map(|(id, found)| RecordingStats {
+            recording: id.clone(),
+            room: found.room.clone(),
+            attached: found.attached.is_some(),
+            next_seq: found.ring.next_seq(),
+            acked_seq: found.ring.acked(),
+            ring_bytes: found.ring.bytes(),
+            overflow: found.ring.overflow(),
+        });
+        *self.server.stats.lock() = numbers.collect();
+    }
+}
+
+/// A control frame outside the sequence, with an empty payload: the template of all others.
+fn frame(room: u64, at: Nanos, wall_offset: u64) -> Frame {
+    Frame {
+        kind: kind::CONTROL,
+        slot: NO_SLOT,
+        room,
+        publication: 0,
+        feed_seq: 0,
+        monotonic_ns: at,
+        wall_ns: wall_offset + at,
+        payload: Arc::from(&[][..]),
+    }
+}
+
+fn source_payload(slot: Slot, source: Option<&FeedSource>) -> Arc<[u8]> {
+    let json = match source {
+        Some(source) => serde_json::json!({
+            "event": "source", "slot": slot.name(), "publication": source.publication.0, "codec": source.codec.name(),
+            "clock_rate": source.clock_rate, "pt": source.payload_type,
+            "kind": if source.kind == MediaKind::Video { "video" } else { "audio" }, "source": source.source,
+        }),
+        None => serde_json::json!({"event": "source", "slot": slot.name(), "publication": null}),
+    };
+    Arc::from(json.to_string().into_bytes())
+}

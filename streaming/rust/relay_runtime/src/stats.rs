@@ -1,0 +1,53 @@
+//! The JSON of stats(), as docs/protocol/engine.md has it.
+
+use serde_json::{Map, Value, json};
+
+use crate::feed::RecordingStats;
+use crate::worker::WorkerStats;
+
+/// Writes the snapshot.
+pub fn to_json(worker: &WorkerStats, recordings: &[RecordingStats]) -> String {
+    let dropped = worker.relay.dropped;
+    let sessions: Map<String, Value> = worker.relay.sessions.iter().map(|peer| {
+        let value = json!({
+            "address": peer.address.map(|address| address.to_string()), "rtt_ms": peer.rtt_ms, "loss": peer.loss,
+            "packets_out": peer.packets_out, "bytes_out": peer.bytes_out, "nack": peer.nack, "rtx": peer.rtx, "pli": peer.pli,
+        });
+        (peer.session.to_string(), value)
+    }).collect();
+    let publications: Map<String, Value> = worker.relay.publications.iter().map(|publication| {
+        let value = json!({
+            "packets": publication.packets, "bytes": publication.bytes, "bitrate_bps": publication.bitrate_bps,
+            "lost": publication.lost, "jitter_ms": publication.jitter_ms, "keyframes": publication.keyframes,
+            "last_media_ms_ago": publication.last_media_ms_ago,
+        });
+        (publication.publication.to_string(), value)
+    }).collect();
+    let recordings: Map<String, Value> = recordings.iter().map(|recording| {
+        let value = json!({
+            "room": &*recording.room, "attached": recording.attached, "next_seq": recording.next_seq,
+            "acked_seq": recording.acked_seq, "ring_bytes": recording.ring_bytes, "overflow": recording.overflow,
+        });
+        (recording.recording.to_string(), value)
+    }).collect();
+    json!({
+        "uptime_ms": worker.uptime / 1_000_000,
+        "idle_ns": worker.idle,
+        "sent": worker.sent,
+        "send_refused": worker.refused,
+        "dropped": {
+            "unknown_ufrag": dropped.unknown_ufrag, "bad_integrity": dropped.bad_integrity,
+            "srtp_before_keys": dropped.srtp_before_keys, "srtp_auth": dropped.srtp_auth, "replayed": dropped.replayed,
+            "malformed_rtp": dropped.malformed_rtp, "malformed_rtcp": dropped.malformed_rtcp,
+            "malformed_stun": dropped.malformed_stun, "unknown_ssrc": dropped.unknown_ssrc,
+            "unknown_source": dropped.unknown_source, "other": dropped.other,
+        },
+        "sessions": sessions,
+        "publications": publications,
+        "recordings": recordings,
+        "forward_delay_us": {
+            "p50": worker.delay.quantile_us(0.5), "p99": worker.delay.quantile_us(0.99), "count": worker.delay.count(),
+        },
+    })
+    .to_string()
+}

@@ -1,0 +1,227 @@
+//! The media thread: receives batches, drives the state machine, sends batches. The only place where its time is spent.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use parking_lot::Mutex;
+use relay_core::forward::{
+    Command, Config, Egress, Event, FeedItem, MILLISECOND, Nanos, Relay, Snapshot, SocketIndex,
+};
+
+use crate::arena::SendArena;
+use crate::delay::DelayHistogram;
+use crate::event::EventQueue;
+use crate::feed::FeedSender;
+use crate::sys::{self, BATCH, EventFd, Interest, ReceiveBatch};
+
+/// How stale stats() may be.
+const STATS_INTERVAL: Nanos = 250 * MILLISECOND;
+/// Batches taken from one socket before the others and the commands get their turn.
+const BATCHES_PER_TURN: usize = 4;
+/// Commands carried out before media gets its turn.
+const COMMANDS_PER_TURN: usize = 256;
+
+/// What reaches the media thread besides datagrams.
+pub enum WorkerCommand {
+    /// For the state machine.
+    Relay(Command),
+    /// The end.
+    Stop,
+}
+
+/// What the media thread tells stats().
+#[derive(Debug, Clone, Default)]
+pub struct WorkerStats {
+    /// Since the start.
+    pub uptime: Nanos,
+    /// Time spent waiting.
+    pub idle: Nanos,
+    /// Datagrams sent, refused by the kernel.
+    pub sent: u64,
+    /// Datagrams the kernel refused.
+    pub refused: u64,
+    /// From receiving a batch to its last datagram sent.
+    pub delay: DelayHistogram,
+    /// The state machine's numbers.
+    pub relay: Snapshot,
+}
+
+/// What the media thread works with.
+pub struct Worker {
+    /// One per announced address.
+    pub sockets: Arc<[UdpSocket]>,
+    /// Commands.
+    pub commands: Receiver<WorkerCommand>,
+    /// Signalled when commands wait.
+    pub wake: Arc<EventFd>,
+    /// Events for Python.
+    pub events: Arc<EventQueue>,
+    /// The recorder feed, if there is one.
+    pub feed: Option<FeedSender>,
+    /// For stats().
+    pub stats: Arc<Mutex<WorkerStats>>,
+    /// Settings of the state machine.
+    pub config: Config,
+}
+
+struct Output {
+    arena: SendArena,
+    events: Arc<EventQueue>,
+    feed: Option<FeedSender>,
+}
+
+impl Egress for Output {
+    #[inline]
+    fn datagram(
+        &mut self,
+        socket: SocketIndex,
+        to: SocketAddr,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) {
+        self.arena.datagram(socket, to, write);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    fn feed(&mut self, item: FeedItem) {
+        if let Some(feed) = &mut self.feed {
+            feed.push(item);
+        }
+    }
+}
+
+impl Output {
+    fn flush(&mut self) {
+        self.arena.flush();
+        if let Some(feed) = &mut self.feed {
+            feed.flush();
+        }
+    }
+}
+
+impl Worker {
+    /// Works until told to stop.
+    pub fn run(self) -> io::Result<()> {
+        let started = sys::monotonic();
+        let mut media = Media {
+            relay: Relay::new(self.config, started),
+            output: Output {
+                arena: SendArena::new(self.sockets.clone()),
+                events: self.events,
+                feed: self.feed,
+            },
+            batch: ReceiveBatch::new(),
+            delay: DelayHistogram::default(),
+        };
+        let mut interests = vec![Interest {
+            fd: self.wake.as_raw_fd(),
+            writable: false,
+        }];
+        interests.extend(self.sockets.iter().map(|socket| Interest {
+            fd: socket.as_raw_fd(),
+            writable: false,
+        }));
+        let mut ready = Vec::with_capacity(interests.len());
+        let (mut idle, mut next_stats, mut has_commands) = (0, started, false);
+        loop {
+            let before = sys::monotonic();
+            let due = media.relay.next_wakeup().min(next_stats);
+            let timeout = if has_commands {
+                0
+            } else {
+                due.saturating_sub(before)
+            };
+            sys::poll(&interests, timeout, &mut ready)?;
+            let now = sys::monotonic();
+            idle += now - before;
+            for (index, _) in ready
+                .iter()
+                .enumerate()
+                .skip(1)
+                .filter(|(_, is_ready)| **is_ready)
+            {
+                media.receive(index - 1, interests[index].fd)?;
+            }
+            if ready[0] || has_commands {
+                self.wake.clear();
+                has_commands = false;
+                for count in 0.. {
+                    match self.commands.try_recv() {
+                        Ok(WorkerCommand::Relay(command)) => {
+                            media
+                                .relay
+                                .command(sys::monotonic(), command, &mut media.output)
+                        }
+                        Ok(WorkerCommand::Stop)
+                        | Err(crossbeam_channel::TryRecvError::Disconnected) => return Ok(()),
+                        Err(crossbeam_channel::TryRecvError::Empty) => break,
+                    }
+                    if count == COMMANDS_PER_TURN {
+                        has_commands = true;
+                        break;
+                    }
+                }
+                media.relay.end_batch(sys::monotonic(), &mut media.output);
+            }
+            let now = sys::monotonic();
+            if now >= media.relay.next_wakeup() {
+                media.relay.tick(now, &mut media.output);
+            }
+            media.output.flush();
+            if now >= next_stats {
+                next_stats = now + STATS_INTERVAL;
+                *self.stats.lock() = WorkerStats {
+                    uptime: now - started,
+                    idle,
+                    sent: media.output.arena.sent,
+                    refused: media.output.arena.refused,
+                    delay: media.delay.clone(),
+                    relay: media.relay.snapshot(now),
+                };
+            }
+        }
+    }
+}
+
+struct Media {
+    relay: Relay,
+    output: Output,
+    batch: ReceiveBatch,
+    delay: DelayHistogram,
+}
+
+impl Media {
+    fn receive(&mut self, socket: SocketIndex, fd: std::os::fd::RawFd) -> io::Result<()> {
+        for _ in 0..BATCHES_PER_TURN {
+            let count = match self.batch.receive(fd) {
+                Ok(count) => count,
+                // An ICMP error of some earlier datagram; the socket itself is well.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+                Err(error) => return Err(error),
+            };
+            let now = sys::monotonic();
+            let sent = self.output.arena.sent;
+            for index in 0..count {
+                if let Some((from, datagram)) = self.batch.datagram(index) {
+                    self.relay
+                        .datagram(now, (socket, from), datagram, &mut self.output);
+                }
+            }
+            self.relay.end_batch(now, &mut self.output);
+            self.output.flush();
+            let datagrams = self.output.arena.sent - sent;
+            if datagrams > 0 {
+                self.delay.add(sys::monotonic() - now, datagrams);
+            }
+            if count < BATCH {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
