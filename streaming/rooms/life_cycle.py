@@ -4,6 +4,7 @@ The table of states is `session_states`; who is shown where is `direction`; open
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -131,14 +132,18 @@ class LifeCycle:
         self._registry.remove(media_session)
         if media_session.was_connected:
             self.report(f"{media_session.role}_gone", media_session, cause=cause)
-        self.direct(room)
-        for publication in media_session.publications:
-            self._engine.unpublish(publication.publication_id)
+        # A dead engine refuses everything; the session ends all the same.
+        with contextlib.suppress(RuntimeError):
+            self.direct(room)
+            for publication in media_session.publications:
+                self._engine.unpublish(publication.publication_id)
         self._keep(asyncio.create_task(self._say_goodbye(media_session)))
 
     async def _say_goodbye(self, media_session: MediaSession) -> None:
-        await media_session.association.close()
-        self._engine.close_session(media_session.engine_id)
+        with contextlib.suppress(RuntimeError):
+            await media_session.association.close()
+        with contextlib.suppress(RuntimeError):
+            self._engine.close_session(media_session.engine_id)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

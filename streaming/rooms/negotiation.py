@@ -20,6 +20,7 @@ PUBLISHER_EXTENSIONS = {
     "urn:ietf:params:rtp-hdrext:sdes:mid": "mid",
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level": "audio_level",
 }
+ONE_BYTE_IDS = range(1, 15)  # RFC 8285 §4.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,11 @@ def negotiate_publisher(
     publications: list[PublicationSpec] = []
     for entry in media:
         chosen = _publisher_format(entry, codecs)
-        extensions = {uri: entry.extensions[uri] for uri in PUBLISHER_EXTENSIONS if uri in entry.extensions}
+        extensions = {
+            uri: number
+            for uri, number in entry.extensions.items()
+            if uri in PUBLISHER_EXTENSIONS and number in ONE_BYTE_IDS
+        }
         answers[entry.mid] = AnsweredMedia("recvonly", (chosen,), extensions)
         publications.append(_publication(entry, chosen, extensions, source))
     answer = render_answer(offer, answers, local, secrets.randbits(62))

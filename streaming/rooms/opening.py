@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streaming.dtls.association import DtlsServer
-from streaming.errors import SourceTaken
+from streaming.errors import NodeFull, SdpUnsupported, SourceTaken
 from streaming.ice.credentials import IceCredentials
 from streaming.relay.engine import RelayEngine
 from streaming.rooms.clock import AnchoredClock
@@ -13,9 +13,9 @@ from streaming.rooms.life_cycle import LifeCycle
 from streaming.rooms.media_session import MediaSession, PublisherSource, Role
 from streaming.rooms.negotiation import Negotiated, negotiate_publisher, negotiate_viewer
 from streaming.rooms.publication import Publication
-from streaming.rooms.registry import Registry
+from streaming.rooms.registry import RETRY_WHEN_FULL_S, Registry
 from streaming.rooms.room import Room
-from streaming.rooms.session_states import SessionState
+from streaming.rooms.session_states import SessionState, Signal
 from streaming.sdp.answer import LocalTransport
 from streaming.sdp.fragment import IceFragment, render_restart
 
@@ -132,13 +132,25 @@ class SessionOpener:
             ],
         )
         self._registry.add(media_session)
-        self._engine.add_session(engine_id, room.name, credentials.ufrag, credentials.pwd)
+        try:
+            self._introduce(media_session, credentials, negotiated)
+        except (ValueError, RuntimeError) as error:
+            self._life_cycle.signal(media_session, Signal.ENGINE_FAILED)
+            if isinstance(error, ValueError):
+                raise SdpUnsupported(f"the media engine refuses the offer: {error}") from error
+            raise NodeFull("the media engine is down", RETRY_WHEN_FULL_S) from error
+        self._life_cycle.start(media_session, self._handshake_s)
+        return Opened(media_session, negotiated.answer)
+
+    def _introduce(
+        self, media_session: MediaSession, credentials: IceCredentials, negotiated: Negotiated
+    ) -> None:
+        engine_id = media_session.engine_id
+        self._engine.add_session(engine_id, media_session.room.name, credentials.ufrag, credentials.pwd)
         for publication in media_session.publications:
             self._engine.publish(engine_id, publication.publication_id, publication.spec.to_json())
         if negotiated.subscription:
             self._engine.subscribe(engine_id, negotiated.subscription.to_json())
-        self._life_cycle.start(media_session, self._handshake_s)
-        return Opened(media_session, negotiated.answer)
 
 
 def new_etag() -> str:

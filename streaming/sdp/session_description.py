@@ -6,6 +6,7 @@ Whatever is wrong with a text ends in `SdpMalformed`: aiortc's parser itself ans
 StopIteration and more, so everything it raises is caught.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from aiortc import sdp as aiortc_sdp
@@ -14,6 +15,9 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from streaming.errors import SdpMalformed
 
 MEDIA_DESCRIPTIONS_MAX = 64
+MID = re.compile(r"[!-~]{1,64}")  # A token (RFC 5888 §4): it is repeated in the answer.
+SSRC_LIMIT = 1 << 32
+PAYLOAD_TYPE_LIMIT = 1 << 7
 DTLS_ROLE_TO_SETUP = {"auto": "actpass", "client": "active", "server": "passive"}
 
 
@@ -79,8 +83,10 @@ def parse_offer(text: str) -> Offer:
         raise
     except Exception as error:
         raise SdpMalformed(f"not a session description: {type(error).__name__}") from error
+    for entry in media:
+        _check_ranges(entry)
     if len({entry.mid for entry in media}) != len(media):
-        raise SdpMalformed("a=mid is missing or used twice")
+        raise SdpMalformed("a=mid is used twice")
     bundle = {str(item) for group in parsed.group if group.semantic == "BUNDLE" for item in group.items}
     is_mixed = any("a=extmap-allow-mixed" in lines for lines in (session_lines, *media_lines))
     return Offer(media, frozenset(bundle), is_mixed)
@@ -124,6 +130,17 @@ def _media(media: aiortc_sdp.MediaDescription, lines: list[str]) -> OfferedMedia
         ufrag=media.ice.usernameFragment if media.ice else None,
         pwd=media.ice.password if media.ice else None,
     )
+
+
+def _check_ranges(media: OfferedMedia) -> None:
+    if not MID.fullmatch(media.mid):
+        raise SdpMalformed("a=mid is missing or not a token")
+    if not all(
+        0 <= ssrc < SSRC_LIMIT for ssrc in (*media.ssrcs, *(n for pair in media.ssrc_pairs for n in pair))
+    ):
+        raise SdpMalformed("an SSRC has more than 32 bits")
+    if not all(0 <= codec.payload_type < PAYLOAD_TYPE_LIMIT for codec in media.codecs):
+        raise SdpMalformed("a payload type has more than 7 bits")
 
 
 def _codec(codec: RTCRtpCodecParameters) -> OfferedCodec:

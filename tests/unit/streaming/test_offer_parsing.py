@@ -118,3 +118,16 @@ def test_unusable_transport_is_named(text: str, missing: str) -> None:
 )
 def test_h264_profile_is_compared_by_meaning(text: str, profile: str | None) -> None:
     assert h264_profile(text) == profile
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("a=mid:0", "a=mid:two words"),
+        ("a=ssrc:3001", "a=ssrc:99999999999"),
+        ("a=rtpmap:111 ", "a=rtpmap:200 "),
+    ],
+)
+def test_values_out_of_range_are_malformed(good: str, bad: str) -> None:
+    with pytest.raises(SdpMalformed):
+        parse_offer(publisher_offer().replace(good, bad))

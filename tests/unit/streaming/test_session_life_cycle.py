@@ -202,3 +202,35 @@ async def test_burst_of_connecting_sessions_is_shed(tmp_path: Path) -> None:
         assert (await node.post("whip", offer=publisher_offer())).status_code == 201
         refused = await node.post("whip", offer=publisher_offer())
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+
+
+async def test_offer_the_engine_refuses_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node_on_fake(tmp_path) as node:
+        for error, expected in ((ValueError("bad spec"), 422), (RuntimeError("shut down"), 503)):
+
+            def refuse(*_: object, error: Exception = error) -> None:
+                raise error
+
+            monkeypatch.setattr(node.engine, "publish", refuse)
+            assert (await node.post("whip", offer=publisher_offer())).status_code == expected
+        await until(lambda: not node.engine.sessions)
+        assert (await node.control("GET", "/rooms/room")).status_code == 404
+
+
+async def test_dead_engine_does_not_keep_sessions_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node_on_fake(tmp_path) as node:
+        await node.connected("whip")
+        await node.connected("whep", "v1")
+
+        def refuse(*_: object) -> None:
+            raise RuntimeError("the engine was shut down")
+
+        for method in ("set_slot", "unpublish", "close_session", "send_dtls"):
+            monkeypatch.setattr(node.engine, method, refuse)
+        node.engine.emit("failed", 0, "worker panicked")
+        await until(lambda: len(node.node.services.registry) == 0)
+        assert (await node.event_types()).count("publisher_gone") == 1
