@@ -1,0 +1,176 @@
+"""Real Chromium publishes by WHIP, another page plays by WHEP, through the native engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+from tests.support.chromium import LOOPBACK_CANDIDATES, chromium
+from tests.support.media_node_live import LiveNode, live_node
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+WAIT_S = 60.0
+
+NEGOTIATE = """
+async function negotiate(pc, url, token) {
+  await pc.setLocalDescription();
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {"Content-Type": "application/sdp", Authorization: `Bearer ${token}`},
+    body: pc.localDescription.sdp,
+  });
+  const answer = await response.text();
+  if (response.status !== 201) throw new Error(`${response.status} ${answer}`);
+  await pc.setRemoteDescription({type: "answer", sdp: answer});
+  window.location_of_session = response.headers.get("Location");
+  window.etag = response.headers.get("ETag");
+}
+"""
+PUBLISH = (
+    NEGOTIATE
+    + """
+async function publish([url, token]) {
+  const media = await navigator.mediaDevices.getUserMedia(
+    {audio: true, video: {width: 640, height: 480, frameRate: 30}});
+  window.pc = new RTCPeerConnection();
+  for (const track of media.getTracks())
+    pc.addTransceiver(track, {direction: "sendonly", streams: [media]});
+  await negotiate(pc, url, token);
+}
+"""
+)
+PLAY = (
+    NEGOTIATE
+    + """
+async function play([url, token]) {
+  window.pc = new RTCPeerConnection();
+  window.video = document.createElement("video");
+  video.autoplay = video.playsInline = true;
+  document.body.append(video);
+  window.streams = {};
+  pc.ontrack = (event) => {
+    streams[event.track.kind] = event.streams.map((stream) => stream.id);
+    video.srcObject = event.streams[0];
+  };
+  for (const kind of ["video", "audio"]) pc.addTransceiver(kind, {direction: "recvonly"});
+  await negotiate(pc, url, token);
+}
+"""
+)
+STATS = """async () => {
+  const found = {};
+  for (const entry of (await pc.getStats()).values()) {
+    if (entry.type === "inbound-rtp" || entry.type === "outbound-rtp") found[entry.kind] = entry;
+    if (entry.type === "transport") found.transport = entry;
+    if (entry.type === "codec") (found.codecs ??= []).push(entry.mimeType);
+  }
+  for (const entry of (await pc.getStats()).values())
+    if (entry.id === found.transport?.selectedCandidatePairId) found.pair = entry;
+  found.size = [window.video?.videoWidth, window.video?.videoHeight];
+  found.at = performance.now();
+  return found;
+}"""
+RESTART = """async (token) => {
+  pc.restartIce();
+  await pc.setLocalDescription(await pc.createOffer());
+  const value = (name) => pc.localDescription.sdp.match(new RegExp(`a=${name}:(\\\\S+)`))[0];
+  const response = await fetch(location_of_session, {
+    method: "PATCH",
+    headers: {
+      "Content-Type": "application/trickle-ice-sdpfrag",
+      "If-Match": "*",
+      Authorization: `Bearer ${token}`,
+    },
+    body: `${value("ice-ufrag")}\\r\\n${value("ice-pwd")}\\r\\n`,
+  });
+  const fragment = await response.text();
+  const renewed = (name) => fragment.match(new RegExp(`a=${name}:(\\\\S+)`))[0];
+  const sdp = pc.remoteDescription.sdp
+    .replace(/a=ice-ufrag:\\S+/g, renewed("ice-ufrag"))
+    .replace(/a=ice-pwd:\\S+/g, renewed("ice-pwd"));
+  await pc.setRemoteDescription({type: "answer", sdp});
+  return [response.status, response.headers.get("ETag") !== etag];
+}"""
+
+
+async def open_page(browser: Any, node: LiveNode, script: str) -> Page:
+    context = await browser.new_context(permissions=["camera", "microphone"])
+    page: Page = await context.new_page()
+    await page.goto(node.url)
+    await page.add_script_tag(content=script)
+    return page
+
+
+async def stats_when(page: Page, reached: Any) -> dict[str, Any]:
+    """Poll getStats until `reached(before, now)` for two polls at least one second apart."""
+    async with asyncio.timeout(WAIT_S):
+        before = await page.evaluate(STATS)
+        while True:
+            await asyncio.sleep(1.0)
+            now: dict[str, Any] = await page.evaluate(STATS)
+            if reached(before, now):
+                return now
+            before = now
+
+
+def frames_per_second(before: dict[str, Any], now: dict[str, Any]) -> float:
+    decoded = [entry.get("video", {}).get("framesDecoded", 0) for entry in (before, now)]
+    return (decoded[1] - decoded[0]) * 1000 / (now["at"] - before["at"])
+
+
+@asynccontextmanager
+async def one_to_one(node: LiveNode, *flags: str) -> AsyncIterator[tuple[Page, Page]]:
+    async with chromium(*flags) as browser:
+        publisher = await open_page(browser, node, PUBLISH)
+        await publisher.evaluate("publish", [f"{node.url}/whip/room", node.mint.mint("lecturer")])
+        player = await open_page(browser, node, PLAY)
+        await player.evaluate("play", [f"{node.url}/whep/room", node.mint.mint("member")])
+        yield publisher, player
+
+
+async def test_page_plays_h264_and_sound_at_20_fps_over_dtls_1_2_and_gcm(tmp_path: Path) -> None:
+    async with live_node(tmp_path) as node, one_to_one(node, LOOPBACK_CANDIDATES) as (publisher, player):
+        now = await stats_when(player, lambda before, now: frames_per_second(before, now) >= 20)
+        assert "video/H264" in now["codecs"]
+        assert min(now["size"]) >= 180
+        heard = await stats_when(player, lambda _, now: now.get("audio", {}).get("totalAudioEnergy", 0) > 0)
+        assert heard["audio"]["totalSamplesReceived"] > 0
+        for page in (publisher, player):
+            transport = (await page.evaluate(STATS))["transport"]
+            assert transport["dtlsState"] == "connected"
+            assert transport["tlsVersion"] == "FEFD"
+            assert transport["srtpCipher"] in ("AEAD_AES_128_GCM", "SRTP_AEAD_AES_128_GCM")
+            assert transport["dtlsRole"] == "client"
+        assert await player.evaluate("streams") == {"video": ["V0"], "audio": ["V0"]}
+        assert (await node.control("GET", "/rooms/room"))["codec"] == "H264"
+
+
+async def test_pages_connect_without_the_flag_that_allows_loopback_candidates(tmp_path: Path) -> None:
+    async with live_node(tmp_path) as node, one_to_one(node) as (_, player):
+        now = await stats_when(player, lambda before, now: frames_per_second(before, now) >= 5)
+        assert now["transport"]["dtlsState"] == "connected"
+
+
+async def test_ice_restart_by_patch_keeps_the_picture(tmp_path: Path) -> None:
+    async with live_node(tmp_path) as node, one_to_one(node, LOOPBACK_CANDIDATES) as (_, player):
+        before = await stats_when(player, lambda before, now: frames_per_second(before, now) >= 5)
+        assert await player.evaluate(RESTART, node.mint.mint("member")) == [200, True]
+        after = await stats_when(
+            player,
+            lambda old, now: now["pair"]["id"] != before["pair"]["id"] and frames_per_second(old, now) >= 5,
+        )
+        assert after["transport"]["dtlsState"] == "connected"
+        assert after["video"]["ssrc"] == before["video"]["ssrc"]
+
+
+async def test_closed_page_ends_its_session(tmp_path: Path) -> None:
+    async with live_node(tmp_path) as node, one_to_one(node, LOOPBACK_CANDIDATES) as (publisher, _):
+        await node.next_event("publisher_live")
+        await publisher.evaluate("pc.close()")
+        gone = await node.next_event("publisher_gone")
+        assert gone["data"] == {"source": "camera", "cause": "dtls_closed"}
