@@ -1,0 +1,42 @@
+//! `--name value` pairs. No defaults live here.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use crate::Failure;
+
+/// The options of a subcommand.
+pub struct Arguments(HashMap<String, String>);
+
+impl Arguments {
+    /// Reads pairs.
+    pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut pairs = HashMap::new();
+        while let Some(word) = words.next() {
+            let name = word
+                .strip_prefix("--")
+                .ok_or_else(|| format!("not an option: {word}"))?;
+            let value = words
+                .next()
+                .ok_or_else(|| format!("option without value: {word}"))?;
+            pairs.insert(name.to_owned(), value);
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of an option that must be there.
+    pub fn required<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
+        self.optional(name)?
+            .ok_or_else(|| format!("missing option: --{name}").into())
+    }
+
+    /// The value of an option.
+    pub fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
+        let Some(text) = self.0.get(name) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|_| format!("bad value for --{name}: {text}").into())
+    }
+}
