@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from lecture_api.core.background import BackgroundTasks
 from lecture_api.core.clock import Clock
 from lecture_api.core.database import Database
 from lecture_api.core.errors import NotSignedInError
@@ -55,6 +56,7 @@ class Runtime:
     media_node: MediaNodeClient
     recordings: RecordingsClient
     viewer_counts: ViewerCounts = field(default_factory=ViewerCounts)
+    background: BackgroundTasks = field(default_factory=BackgroundTasks)
     identify: Callable[[HTTPConnection], Awaitable["Actor"]] = _nobody
     extend_login: Callable[[Any], Awaitable[None]] | None = None
     media_epoch: str | None = None
