@@ -58,14 +58,14 @@ describe('PeerLink', () => {
   let grants: number
   let grant: () => Promise<{ token: string; url: string; ice_servers: []; media_epoch: string }>
 
-  function makeLink(): PeerLink {
+  function makeLink(yieldsWhenGone = false): PeerLink {
     const environment: RtcEnvironment = {
       createPeerConnection: (configuration) => new FakePeerConnection(configuration),
       fetch: node.fetch,
       random: () => 0.5,
       now: () => Date.now(),
     }
-    const link = new PeerLink({ environment, grant: () => grant(), prepare: () => undefined })
+    const link = new PeerLink({ environment, grant: () => grant(), prepare: () => undefined, yieldsWhenGone })
     link.events.on('state', ({ state }) => states.push(state))
     return link
   }
@@ -197,6 +197,30 @@ describe('PeerLink', () => {
     await vi.advanceTimersByTimeAsync(500)
     expect(node.count('POST')).toBe(2)
     expect(node.count('DELETE')).toBe(0)
+  })
+
+  it('yields a publication that another device took over, and comes back when the server had restarted', async () => {
+    node.replies['PATCH'] = [problem(404, 'session_not_found')]
+    const link = makeLink(true)
+    await connect(link)
+    FakePeerConnection.last.become('disconnected')
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(link.state).toBe('refused')
+    expect(node.count('POST')).toBe(1)
+    link.renew('e2')
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(node.count('POST')).toBe(2)
+  })
+
+  it('publishes anew after a loss so long that the server had closed the session', async () => {
+    node.replies['PATCH'] = ['offline']
+    const link = makeLink(true)
+    await connect(link)
+    FakePeerConnection.last.become('failed')
+    await vi.advanceTimersByTimeAsync(70_000)
+    node.replies['PATCH'] = [problem(404, 'session_not_found')]
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(node.count('POST')).toBe(2)
   })
 
   it('waits as a busy server asks', async () => {

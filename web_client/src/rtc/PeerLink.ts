@@ -42,9 +42,17 @@ export interface PeerLinkOptions {
   grant(signal: AbortSignal): Promise<MediaGrant>
   /** Add transceivers, listeners and codec preferences before the offer. */
   prepare(connection: PeerConnection): void
+  /**
+   * A session that is gone although we were connected just now was taken over by another device of the
+   * same person: yield (`refused`, `source_taken`) instead of taking it back for ever. @default false
+   */
+  readonly yieldsWhenGone?: boolean
   /** Called once after each answer was accepted. */
   negotiated?(connection: PeerConnection): void
 }
+
+/** Less than the 6 s + 60 s of the server, for clocks and for what was lost before we noticed. */
+const SESSION_KEPT_MS = 45_000
 
 export class PeerLink {
   readonly events = new Emitter<PeerLinkEvents>()
@@ -58,6 +66,7 @@ export class PeerLink {
   private attempt = 0
   private wasConnected = false
   private isRestarting = false
+  private lostAtMs = Number.NEGATIVE_INFINITY
 
   constructor(private readonly options: PeerLinkOptions) {}
 
@@ -96,7 +105,8 @@ export class PeerLink {
   /** The media server has restarted: its sessions are gone (room channel `media_epoch`). */
   renew(mediaEpoch: string): void {
     const isStopped = this.linkState === 'closed' || this.linkState === 'idle'
-    if (isStopped || this.epoch === mediaEpoch) {
+    // '' : the API does not know the media node yet; the next event will tell.
+    if (isStopped || mediaEpoch === '' || this.epoch === mediaEpoch) {
       return
     }
     this.attempt = 0
@@ -243,11 +253,19 @@ export class PeerLink {
     } else if (this.isRestarting) {
       return
     } else if (connection.connectionState === 'failed' && this.linkState !== 'closed') {
+      this.noteLoss()
       this.setState(this.wasConnected ? 'reconnecting' : 'connecting')
       this.schedule(stepAfterIceFailure())
     } else if (connection.connectionState === 'disconnected' && this.linkState === 'connected') {
+      this.noteLoss()
       this.setState('reconnecting')
       this.schedule({ ...stepAfterIceFailure(), delayMs: DISCONNECTED_GRACE_MS })
+    }
+  }
+
+  private noteLoss(): void {
+    if (this.linkState === 'connected') {
+      this.lostAtMs = this.options.environment.now()
     }
   }
 
@@ -261,6 +279,13 @@ export class PeerLink {
   private handleFailure(error: SignalingError, failed: 'restart' | 'post'): void {
     if (failed === 'restart' && this.peerConnection?.connectionState === 'connected') {
       this.handleConnected()
+      return
+    }
+    if (failed === 'restart' && error.reason === 'gone' && this.wasTakenOver()) {
+      this.cancel()
+      this.exchange = null
+      this.dropConnection()
+      this.setState('refused', 'source_taken')
       return
     }
     const random = this.options.environment.random()
@@ -280,6 +305,11 @@ export class PeerLink {
       this.setState(this.wasConnected ? 'reconnecting' : 'connecting', error.reason)
       this.schedule(step)
     }
+  }
+
+  /** The server keeps a silent session for 60 s (joints, consent): sooner it goes only when replaced or after a restart, which `renew` tells. */
+  private wasTakenOver(): boolean {
+    return this.options.yieldsWhenGone === true && this.options.environment.now() - this.lostAtMs < SESSION_KEPT_MS
   }
 
   private abandonExchange(reason: SignalingReason): void {

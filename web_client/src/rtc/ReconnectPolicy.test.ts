@@ -7,8 +7,8 @@ describe('ReconnectPolicy', () => {
     expect(stepAfterFailure('timeout', 'restart', 9, 0)).toEqual({ kind: 'restart', delayMs: 1000, timeoutMs: 5000 })
   })
 
-  it.each(['gone', 'stale', 'token'] as const)('answers %s by a new POST at once, then with pauses', (reason) => {
-    expect(stepAfterFailure(reason, 'restart', 0, 0.5)).toMatchObject({ kind: 'post', delayMs: 0 })
+  it.each(['gone', 'stale', 'token'] as const)('answers %s to a PATCH by a new POST at once, and to a POST with pauses', (reason) => {
+    expect(stepAfterFailure(reason, 'restart', 40, 0.5)).toMatchObject({ kind: 'post', delayMs: 0 })
     expect(stepAfterFailure(reason, 'post', 1, 0.5)).toMatchObject({ kind: 'post', delayMs: 1000 })
   })
 

@@ -35,7 +35,7 @@ const AFTER: Record<SignalingReason, StepKind | 'same'> = {
   refused: 'stop',
 }
 
-/** Reasons that a new POST answers at once the first time. */
+/** What a PATCH may be told that a new POST cures: the network is there, so at once. */
 const AT_ONCE: ReadonlySet<SignalingReason> = new Set(['gone', 'stale', 'token'])
 
 /** An old TCP connection may stay dead long after the network is back: give up early, then be patient. */
@@ -83,7 +83,7 @@ export function stepAfterFailure(
     const asked = retryAfterMs ?? SLOW_RETRY_MS
     return { kind, delayMs: Math.round(asked + random * EPOCH_JITTER_MS), timeoutMs }
   }
-  if (AT_ONCE.has(reason) && attempt === 0) {
+  if (AT_ONCE.has(reason) && failed === 'restart') {
     return { kind, delayMs: 0, timeoutMs }
   }
   return { kind, delayMs: attempt < SLOW_AFTER_ATTEMPTS ? RETRY_MS : SLOW_RETRY_MS, timeoutMs }

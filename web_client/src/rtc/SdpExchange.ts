@@ -12,7 +12,8 @@ export interface MediaGrant {
   readonly token: string
   readonly url: string
   readonly ice_servers: readonly RTCIceServer[]
-  readonly media_epoch: string
+  /** null: the API has not heard of the media node yet. */
+  readonly media_epoch: string | null
 }
 
 export interface SdpAnswer {

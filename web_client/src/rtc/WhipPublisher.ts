@@ -51,6 +51,7 @@ export class WhipPublisher {
     this.link = new PeerLink({
       environment: this.environment,
       grant: (signal) => options.grant(signal),
+      yieldsWhenGone: true,
       prepare: (connection) => this.prepare(connection),
       negotiated: () => this.limitBitrate(),
     })
@@ -70,6 +71,11 @@ export class WhipPublisher {
   async replaceTrack(kind: 'video' | 'audio', track: MediaStreamTrack | null): Promise<void> {
     this.tracks = { ...this.tracks, [kind]: track }
     await this.senders[kind]?.replaceTrack(track)
+  }
+
+  /** Publish again after another device took the source: takes it back. */
+  takeBack(): void {
+    this.link.start()
   }
 
   /** See PeerLink.kick. */

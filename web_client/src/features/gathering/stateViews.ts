@@ -25,8 +25,3 @@ export const stateViews: Record<PageState, StateView> = {
   not_held: { stage: 'notice', icon: CircleSlash, action: 'home' },
   not_authorised: { stage: 'notice', icon: Lock, action: 'home' },
 }
-
-export const onAirStates: ReadonlySet<PageState> = new Set(['live', 'interrupted', 'on_break'])
-export const chatStates: ReadonlySet<PageState> = new Set(['waiting', 'live', 'interrupted', 'on_break'])
-/** States in which nothing will be said or changed any more: no channel is opened. */
-export const silentStates: ReadonlySet<PageState> = new Set(['draft', 'cancelled', 'not_held', 'not_authorised'])

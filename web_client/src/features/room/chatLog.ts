@@ -10,6 +10,9 @@ export interface ChatLine {
   hidden: boolean
 }
 
+/** What the server knows this person by in the room is not told; the first line that comes back says it. */
+export const authorOf = (event: ChatEvent, sent: ReadonlySet<string>): string | null => (sent.has(event.client_id) ? event.author.participant_id : null)
+
 /** More lines than anybody scrolls back through; older ones leave the page. */
 const kept = 500
 

@@ -4,8 +4,8 @@ import type { PageState } from '@/api/types'
 import { Emitter } from '@/rtc/Emitter'
 import type { PendingLine } from '@/rtc/ChatOutbox'
 import { channelUrl, RoomChannel, type ChannelState } from '@/rtc/RoomChannel'
-import type { Hello, Presence, RoomEvent, RosterRow } from '@/rtc/roomMessages'
-import { withEvent, type ChatLine } from './chatLog'
+import type { ChatEvent, Hello, Presence, RoomEvent, RosterRow } from '@/rtc/roomMessages'
+import { authorOf, withEvent, type ChatLine } from './chatLog'
 import { randomId } from './randomId'
 
 export interface RoomClock { programmeMs: number; running: boolean; serverMs: number }
@@ -31,10 +31,15 @@ export function useRoom(gatheringId: string) {
   const lines = shallowRef<readonly ChatLine[]>([])
   const pending = shallowRef<readonly PendingLine[]>([])
   const clock = shallowRef<RoomClock | null>(null)
+  /** My id as an author in this room; null until a line of mine came back. */
+  const ownId = ref(sessionStorage.getItem(`zhijian.author.${gatheringId}`))
+  /** Whose chat this host has paused from here. */
+  const muted = ref<ReadonlySet<string>>(new Set())
   const news = new Emitter<RoomNews>()
   /** Server clock minus ours, milliseconds. */
   let skewMs = 0
   let greeted = false
+  const sent = new Set<string>()
 
   const channel = new RoomChannel({
     gatheringId,
@@ -43,6 +48,7 @@ export function useRoom(gatheringId: string) {
     makeId: randomId,
   })
   pending.value = channel.pendingLines
+  for (const line of channel.pendingLines) sent.add(line.client_id)
 
   function handleHello(hello: Hello): void {
     skewMs = hello.server_ms - Date.now()
@@ -56,7 +62,23 @@ export function useRoom(gatheringId: string) {
     news.emit('back', { isFirst, mediaEpoch: hello.media_epoch })
   }
 
+  function learnOwnId(event: ChatEvent): void {
+    const mine = authorOf(event, sent)
+    if (mine === null || mine === ownId.value) return
+    ownId.value = mine
+    sessionStorage.setItem(`zhijian.author.${gatheringId}`, mine)
+  }
+
+  function mute(participantId: string, isMuted: boolean): void {
+    channel.mute(participantId, isMuted)
+    const now = new Set(muted.value)
+    if (isMuted) now.add(participantId)
+    else now.delete(participantId)
+    muted.value = now
+  }
+
   function handleEvent(event: RoomEvent, isHistory: boolean): void {
+    if (event.kind === 'chat') learnOwnId(event)
     if (event.kind === 'chat' || event.kind === 'chat_hidden') lines.value = withEvent(lines.value, event)
     else if (event.kind === 'recording') isRecording.value = event.recording
     else if (event.kind === 'publications') isPublished.value = event.live
@@ -93,15 +115,15 @@ export function useRoom(gatheringId: string) {
   })
 
   return {
-    channelState, closeCode, pageState, viewerCount, isRecording, isPublished, isCounted, presence, roster, lines, pending, clock, news,
+    channelState, closeCode, pageState, viewerCount, isRecording, isPublished, isCounted, presence, roster, lines, pending, clock, ownId, muted, news,
     serverNow: () => Date.now() + skewMs,
     /** Connect, or take this page back from another device. */
     enter: () => channel.start(),
-    send: (text: string) => channel.sendChat(text),
+    send: (text: string) => sent.add(channel.sendChat(text)),
     retry: (clientId: string) => channel.retryChat(clientId),
     discard: (clientId: string) => channel.discardChat(clientId),
     hide: (messageId: string) => channel.hideChat(messageId),
-    mute: (participantId: string, muted: boolean) => channel.mute(participantId, muted),
+    mute,
     askRoster: (on: boolean) => channel.askRoster(on),
   }
 }

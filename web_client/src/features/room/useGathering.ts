@@ -2,9 +2,9 @@
 import { computed, onScopeDispose, ref, watch, type Ref } from 'vue'
 import type { Detail, PageState } from '@/api/types'
 import type { Load } from '@/composables/useLoad'
-import { useProgrammeClock } from '@/features/room/useProgrammeClock'
-import { useRoom } from '@/features/room/useRoom'
-import { onAirStates, silentStates } from './stateViews'
+import { onAirStates, silentStates } from './pageStates'
+import { useProgrammeClock } from './useProgrammeClock'
+import { useRoom } from './useRoom'
 
 /** A whole audience hears the same news: their questions to the server are spread over this time. */
 const reloadWithinMs = 700
