@@ -14,7 +14,7 @@ def run(settings: StreamingSettings | None = None) -> None:
         OSError: a port is taken, or the token keys cannot be read.
     """
     settings = settings or StreamingSettings()
-    node = MediaNode.open(settings, JwtVerifier.from_jwks_file(settings.token_keys_path))
+    node = MediaNode.open(settings, JwtVerifier.from_pem_file(settings.token_key_path))
     uvicorn.run(
         app_of(node),
         host=settings.media_http_host,

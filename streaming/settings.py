@@ -42,7 +42,7 @@ class StreamingSettings(BaseSettings):
         500, ge=1, description="Rooms at a time; a session in one more is answered 503."
     )
     media_handshake_seconds: float = Field(
-        30.0, gt=0, description="Time from the offer until ICE and DTLS must be connected."
+        15.0, gt=0, description="Time from the offer until ICE and DTLS must be connected."
     )
     media_remb_bps: int = Field(
         2_500_000, ge=100_000, description="Bit rate publishers are told they may send (goog-remb)."
@@ -52,9 +52,10 @@ class StreamingSettings(BaseSettings):
         ge=1000,
         description="Unacknowledged events kept; beyond it the oldest are given up, counted and logged.",
     )
-    media_token_keys: Path | None = Field(
+    media_token_key: Path | None = Field(
         None,
-        description="JWK set with the public keys of media tokens; default `keys/media_tokens.jwks` there.",
+        description="PEM file with the public key (or keys) of room tokens; default `keys/room_token.pub.pem` "
+        "in the data directory.",
     )
     media_http_host: str = Field(
         "127.0.0.1", description="Address of the HTTP interface when the media node runs apart."
@@ -71,9 +72,9 @@ class StreamingSettings(BaseSettings):
         return value
 
     @property
-    def token_keys_path(self) -> Path:
-        """Where the public keys of media tokens are read from."""
-        return self.media_token_keys or self.data_dir / "keys" / "media_tokens.jwks"
+    def token_key_path(self) -> Path:
+        """Where the public keys of room tokens are read from."""
+        return self.media_token_key or self.data_dir / "keys" / "room_token.pub.pem"
 
     @property
     def event_spool_path(self) -> Path:

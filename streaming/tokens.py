@@ -4,7 +4,7 @@ JWT (RFC 7519) signed with Ed25519 (RFC 8037), claims by docs/protocol/media_nod
 keys only.
 """
 
-import json
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ LEEWAY_S = 30
 PARTICIPANT_LENGTH_MAX = 128
 # RFC 9864 renamed "EdDSA" to "Ed25519"; both names mean the same signature under an Ed25519 key.
 ALGORITHMS = ["Ed25519", "EdDSA"]
+PEM_BLOCK = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +75,21 @@ class JwtVerifier:
         )
 
     @classmethod
-    def from_jwks_file(cls, path: Path) -> "JwtVerifier":
-        """Read a JWK set (RFC 7517 §5) holding one or more Ed25519 public keys."""
-        return cls.from_jwks(path.read_text(encoding="utf-8"))
+    def from_pem_file(cls, path: Path) -> "JwtVerifier":
+        """Read one or more Ed25519 public keys in PEM (SubjectPublicKeyInfo); `kid` is each one's
+        thumbprint."""
+        return cls.from_pem(path.read_bytes())
 
     @classmethod
-    def from_jwks(cls, text: str) -> "JwtVerifier":
-        """Take the text of a JWK set (RFC 7517 §5)."""
-
-        return cls(OKPKey.import_key(entry) for entry in json.loads(text)["keys"])
+    def from_pem(cls, text: bytes) -> "JwtVerifier":
+        """Take the text of `from_pem_file`. Raises ValueError when there is no key in it."""
+        blocks = PEM_BLOCK.findall(text)
+        if not blocks:
+            raise ValueError("no public key in the PEM text")
+        # RFC 7638: two keys during a rotation are told apart by what they are.
+        return cls(
+            OKPKey.import_key(block, {"kid": OKPKey.import_key(block).thumbprint()}) for block in blocks
+        )
 
     def verify(self, text: str) -> AccessToken:
         """Check signature, issuer, audience and times (30 s leeway), then the shape of our own claims.

@@ -59,8 +59,8 @@ class RoomTokenMinter:
             "exp": now + int(ttl.total_seconds()),
             "jti": str(random_id()),
         }
-        header = {"alg": "EdDSA", "kid": self._key_id, "typ": "JWT"}
-        return jwt.encode(header, claims, self._key, algorithms=["EdDSA"])
+        header = {"alg": "Ed25519", "kid": self._key_id, "typ": "JWT"}
+        return jwt.encode(header, claims, self._key, algorithms=["Ed25519"])
 
     def control_token(self) -> str:
         """A token for `/control`, the same one until it is about to expire."""

@@ -1,6 +1,5 @@
 """Mints media tokens for tests, with a key pair of its own (docs/protocol/media_node.md)."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
@@ -12,13 +11,12 @@ from streaming.tokens import JwtVerifier
 
 
 class TokenMint:
-    """One issuer: `verifier` knows its public key, `jwks` is that key as a JWK set."""
+    """One issuer: `verifier` knows its public key, `public_pem` is that key as the installation keeps it."""
 
-    def __init__(self, kid: str = "test-key") -> None:
-        self._key = OKPKey.generate_key("Ed25519", {"kid": kid})
-        self._kid = kid
-        self.jwks = json.dumps({"keys": [self._key.as_dict(private=False)]})
-        self.verifier = JwtVerifier.from_jwks(self.jwks)
+    def __init__(self) -> None:
+        self._key = OKPKey.generate_key("Ed25519")
+        self.public_pem = self._key.as_pem(private=False)
+        self.verifier = JwtVerifier.from_pem(self.public_pem)
 
     def mint(
         self,
@@ -42,7 +40,9 @@ class TokenMint:
             "jti": uuid4().hex,
         } | dict(claims or {})
         kept = {name: value for name, value in everything.items() if value is not None}
-        return jwt.encode({"alg": "Ed25519", "kid": self._kid}, kept, self._key, algorithms=["Ed25519"])
+        return jwt.encode(
+            {"alg": "Ed25519", "kid": self._key.thumbprint()}, kept, self._key, algorithms=["Ed25519"]
+        )
 
     def control(self) -> str:
         """A token of the API."""

@@ -83,7 +83,14 @@ def test_refusal_never_repeats_the_token(caplog: pytest.LogCaptureFixture) -> No
     assert token not in str(caught.value) + caplog.text
 
 
-def test_keys_are_read_from_a_jwk_set(tmp_path) -> None:
-    path = tmp_path / "keys.jwks"
-    path.write_text(MINT.jwks)
-    assert JwtVerifier.from_jwks_file(path).verify(MINT.mint()).participant == "p1"
+def test_keys_are_read_from_pem_and_found_by_thumbprint(tmp_path) -> None:
+    path, other = tmp_path / "room_token.pub.pem", TokenMint()
+    path.write_bytes(MINT.public_pem + b"\n" + other.public_pem)
+    verifier = JwtVerifier.from_pem_file(path)
+    assert verifier.verify(MINT.mint()).participant == "p1"
+    assert verifier.verify(other.mint()).participant == "p1"
+
+
+def test_pem_without_a_key_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no public key"):
+        JwtVerifier.from_pem(b"")
