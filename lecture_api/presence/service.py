@@ -39,11 +39,6 @@ class Presence:
         """`connected`: the union over all devices, unbridged."""
         return union((line.start_ms, line.end_ms) for line in self.lines)
 
-    @property
-    def first_seen_ms(self) -> int:
-        """Start of the first interval."""
-        return min(line.start_ms for line in self.lines)
-
     def is_here(self, now_ms: int) -> bool:
         """Whether the roster shows the person as here: it forgives `AWAY_AFTER_MS` of silence, no
         farewell.

@@ -93,6 +93,11 @@ PROPOSALS = frozenset(
 )
 """Everything adverse or open; `present` confirms itself."""
 
+_CREDITED = frozenset({AttendanceStatus.PRESENT, AttendanceStatus.LATE})
+
+LECTURER = "lecturer"
+"""`expected_as` of the one who speaks: there by definition, and not credited as a listener."""
+
 _NOT_JUDGED = frozenset({AttendanceStatus.EXEMPT.value, AttendanceStatus.OBSERVER.value})
 """`expected_as` of people who are on the roll without being expected (免于参加, 列席)."""
 
@@ -102,11 +107,12 @@ def assess(programme: Programme, evidence: Evidence, policy: AttendancePolicy) -
     replay = [span for claim in evidence.replay for span in claim.programme]
     coverage = cover(programme, evidence.presence, replay, policy.bridge_ms)
     reached = coverage.present_ms * 100 >= policy.threshold_percent * coverage.length_ms > 0
+    lectured = evidence.expected_as == LECTURER
     status, why = _live_status(coverage, programme.end_ms, evidence, policy)
     engaged = _engaged(programme, evidence, coverage, evidence.replay)
     makeup = MakeupStatus.NONE
     makeup_why: tuple[Why, ...] = ()
-    if not reached and evidence.expected_as not in _NOT_JUDGED:
+    if not (reached or lectured or evidence.expected_as in _NOT_JUDGED):
         makeup, makeup_why = _makeup(programme, evidence, policy)
     seen = [(start, end) for start, end in union(evidence.presence)]
     return Verdict(
@@ -114,7 +120,9 @@ def assess(programme: Programme, evidence: Evidence, policy: AttendancePolicy) -
         engaged_ms=engaged,
         status=status,
         makeup=makeup,
-        earns_live=reached and status in (AttendanceStatus.PRESENT, AttendanceStatus.LATE),
+        earns_live=reached
+        and evidence.expected_as != LECTURER
+        and status in (AttendanceStatus.PRESENT, AttendanceStatus.LATE),
         first_seen_ms=seen[0][0] if seen else None,
         last_seen_ms=seen[-1][1] if seen else None,
         why=(*why, *makeup_why),
@@ -127,6 +135,8 @@ def _live_status(
     """Decide by domain.md §4.4, first rule that holds; joining and leaving are read on the programme
     clock.
     """
+    if evidence.expected_as == LECTURER:
+        return AttendanceStatus.PRESENT, (Why(LECTURER),)
     if evidence.expected_as in _NOT_JUDGED:
         return AttendanceStatus(evidence.expected_as), (Why(evidence.expected_as),)
     present, length = coverage.present_ms, coverage.length_ms

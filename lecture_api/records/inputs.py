@@ -78,9 +78,7 @@ async def load_inputs(
     )
     return GatheringInputs(
         gathering=gathering,
-        programme=Programme(
-            await clock_pieces(db, gathering, now_ms), recording.excluded if recording else ()
-        ),
+        programme=Programme(await clock_pieces(db, gathering, now), recording.excluded if recording else ()),
         policy=policy_from(policy),
         convened={row.subject_id: row for row in await db.scalars(convened)},
         presence=await presence_of(db, gathering.id, wanted),

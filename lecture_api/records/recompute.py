@@ -16,13 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lecture_api.accounts.models import PersonSubject
 from lecture_api.core.clock import from_epoch_ms, shanghai_day
-from lecture_api.gatherings.kinds import is_recorded
 from lecture_api.gatherings.models import Gathering
 from lecture_api.gatherings.states import GatheringState
 from lecture_api.organisations.homes import homes_on
 from lecture_api.presence.intervals import total
 from lecture_api.records.attendance import PROPOSALS, AttendanceStatus, Verdict, Why, assess
-from lecture_api.records.credit import Credit, credit_of
+from lecture_api.records.credit import DEFAULT_RULE, Credit, credit_of
 from lecture_api.records.credit_rules import RuleBook, rule_book
 from lecture_api.records.inputs import GatheringInputs, load_inputs
 from lecture_api.records.ledger import Account, Booking, accounts, settle
@@ -91,13 +90,15 @@ async def forget(db: AsyncSession, gathering_id: uuid.UUID) -> None:
 def due_credit(
     gathering: Gathering, verdict: Verdict, rules: RuleBook, home: uuid.UUID | None, ended_ms: int
 ) -> Credit | None:
-    """Return the hours a verdict earns: those the host set, else by rule, and by rule only for kinds of
-    study.
+    """Return the hours a verdict earns: by the rule of the person's own organisation, else those announced.
+
+    A gathering announced without hours credits nobody.
     """
-    fixed = gathering.credit_hundredths or None
-    if fixed is None and not is_recorded(gathering.kind):
+    if gathering.credit_hundredths == 0:
         return None
-    return credit_of(verdict, rules.rule_for(home), fixed_hundredths=fixed, ended_ms=ended_ms)
+    rule = rules.rule_for(home)
+    announced = gathering.credit_hundredths if rule is DEFAULT_RULE else None
+    return credit_of(verdict, rule, fixed_hundredths=announced, ended_ms=ended_ms)
 
 
 async def _stored(

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from lecture_api.core.clock import epoch_ms
 from lecture_api.gatherings.models import Gathering
 from lecture_api.presence.intervals import Interval, union
 from lecture_api.presence.programme import clock_pieces
@@ -65,7 +64,7 @@ async def store_map(
     made = MapVersion(
         version=1 if before is None else before.version + 1,
         recording_id=recording_id,
-        pieces=recording_map(recorded, await clock_pieces(db, gathering, epoch_ms(now))),
+        pieces=recording_map(recorded, await clock_pieces(db, gathering, now)),
         excluded=() if before is None else before.excluded,
         duration_ms=int(status.get("duration_ms") or 0),
     )

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lecture_api.accounts.models import Person, PersonSubject
 from lecture_api.core.clock import epoch_ms
 from lecture_api.core.runtime import Runtime
-from lecture_api.gatherings.kinds import is_recorded
-from lecture_api.gatherings.models import ConvenedPerson, Gathering, Recording
-from lecture_api.gatherings.page_state import PageState, ReplayRelease, page_state
-from lecture_api.gatherings.states import ON_AIR, GatheringState, RecordingState
+from lecture_api.gatherings.models import ConvenedPerson, Gathering
+from lecture_api.gatherings.page_state import PageState
+from lecture_api.gatherings.service import page_state_of, recording_of
+from lecture_api.gatherings.states import ON_AIR, GatheringState
 from lecture_api.organisations.models import Organisation
 from lecture_api.presence.intervals import ClockPiece, project, total
 from lecture_api.presence.programme import clock_pieces
@@ -50,19 +50,11 @@ class RoomState:
 async def read_state(db: AsyncSession, runtime: Runtime, gathering_id: uuid.UUID) -> RoomState:
     """Read the state and who is counted (the snapshot of the first Start)."""
     gathering = await db.get_one(Gathering, gathering_id, populate_existing=True)
-    recording = await db.scalar(select(Recording.state).where(Recording.gathering_id == gathering_id))
+    recording = await recording_of(db, gathering_id)
     counted = await db.scalars(
         select(ConvenedPerson.subject_id).where(ConvenedPerson.gathering_id == gathering_id)
     )
-    shown = page_state(
-        state=GatheringState(gathering.state),
-        scheduled_start=gathering.scheduled_start,
-        records=is_recorded(gathering.kind),
-        recording=None if recording is None else RecordingState(recording),
-        replay_release=ReplayRelease(gathering.replay_release),
-        may_watch=True,
-        now=runtime.clock.now(),
-    )
+    shown = page_state_of(gathering, recording, may_watch=True, now=runtime.clock.now())
     return RoomState(GatheringState(gathering.state), shown, frozenset(counted))
 
 
@@ -84,9 +76,10 @@ class RoomPresence:
 
 async def read_presence(db: AsyncSession, runtime: Runtime, gathering_id: uuid.UUID) -> RoomPresence:
     """Read everybody's presence so far."""
-    now_ms = epoch_ms(runtime.clock.now())
+    now = runtime.clock.now()
+    now_ms = epoch_ms(now)
     gathering = await db.get_one(Gathering, gathering_id, populate_existing=True)
-    pieces = await clock_pieces(db, gathering, now_ms)
+    pieces = await clock_pieces(db, gathering, now)
     presence = await presence_of(db, gathering_id)
     counted = {subject: _counted(found, pieces, now_ms) for subject, found in presence.items()}
     return RoomPresence(counted, await _roster(db, gathering_id, presence, now_ms))

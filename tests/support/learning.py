@@ -164,6 +164,7 @@ async def scene(folder: Path, url: str | None = None) -> AsyncIterator[Scene]:
                 scheduled_end=EVENING + timedelta(hours=1),
                 may_watch="branch",
                 replay_release="at_end",
+                credit_hundredths=100,
                 created_at=EVENING,
             )
         )

@@ -1,0 +1,86 @@
+"""Records over HTTP: `/api/me/coverage`, `/api/me/record`, the roll, and replay progress, which answers
+with coverage.
+"""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
+
+from lecture_api.core.actor import CurrentActor
+from lecture_api.core.clock import shanghai_year
+from lecture_api.core.problem_details import PROBLEM_RESPONSES
+from lecture_api.core.runtime import CurrentRuntime
+from lecture_api.gatherings.access import gathering_for
+from lecture_api.records import roll, self_study, service
+from lecture_api.records.schemas import (
+    MyCoverageList,
+    ReplayProgressOut,
+    RollEvidenceOut,
+    RollOut,
+    YearRecordOut,
+)
+from lecture_api.replays.claims import Claim
+from lecture_api.replays.schemas import ReplayProgressIn
+from lecture_api.replays.service import progress
+
+router = APIRouter(prefix="/api", tags=["records"], responses=PROBLEM_RESPONSES)
+
+
+@router.get("/me/coverage")
+async def my_coverage(
+    gathering: Annotated[list[uuid.UUID], Query(max_length=100)], actor: CurrentActor, runtime: CurrentRuntime
+) -> MyCoverageList:
+    """The caller's coverage of these gatherings."""
+    return MyCoverageList(items=await service.my_coverage(runtime, actor, gathering))
+
+
+@router.get("/me/record")
+async def my_record(
+    actor: CurrentActor,
+    runtime: CurrentRuntime,
+    year: Annotated[int | None, Query(ge=2000, le=2200)] = None,
+) -> YearRecordOut:
+    """The caller's learning record of a year, the present one by default."""
+    return await service.my_year(runtime, actor, year or shanghai_year(runtime.clock.now()))
+
+
+@router.post("/gatherings/{gathering_id}/replay-progress")
+async def replay_progress(
+    gathering_id: uuid.UUID, body: ReplayProgressIn, actor: CurrentActor, runtime: CurrentRuntime
+) -> ReplayProgressOut:
+    """What a player played; accepted as far as wall time allows."""
+    claim = Claim(body.seq, body.position_ms, body.segments)
+    accepted = await progress(runtime, actor, gathering_id, body.watch_id, claim)
+    async with runtime.database.read() as db:
+        gathering = (await gathering_for(db, actor, runtime.clock, gathering_id)).gathering
+        covered = await service.own_coverage(db, runtime, actor, gathering)
+    return ReplayProgressOut(accepted=[(span.start, span.end) for span in accepted], coverage=covered)
+
+
+@router.get("/gatherings/{gathering_id}/roll")
+async def get_roll(gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime) -> RollOut:
+    """The roll, for who may hold it."""
+    return await roll.read_roll(runtime, actor, gathering_id)
+
+
+@router.get("/gatherings/{gathering_id}/roll.csv", response_class=Response)
+async def get_roll_csv(gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime) -> Response:
+    """The roll for a spreadsheet, with headers in the caller's language."""
+    held = await roll.read_roll(runtime, actor, gathering_id)
+    headers = {"Content-Disposition": f'attachment; filename="roll-{held.gathering.code}.csv"'}
+    return Response(roll.to_csv(held, actor.locale), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/gatherings/{gathering_id}/roll/{person_id}")
+async def get_roll_evidence(
+    gathering_id: uuid.UUID, person_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime
+) -> RollEvidenceOut:
+    """What stands behind one row of the roll."""
+    return await roll.read_evidence(runtime, actor, gathering_id, person_id)
+
+
+@router.post("/gatherings/{gathering_id}/declare-self-study", status_code=status.HTTP_204_NO_CONTENT)
+async def declare_self_study(gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime) -> None:
+    """Declare what was watched without being convened as self-study."""
+    await self_study.declare(runtime, actor, gathering_id)
