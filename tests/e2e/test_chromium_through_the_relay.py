@@ -44,6 +44,24 @@ async function publish([url, token]) {
 }
 """
 )
+SHARE = (
+    NEGOTIATE
+    + """
+async function share([url, token]) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 960; canvas.height = 540;
+  const context = canvas.getContext("2d");
+  let count = 0;
+  setInterval(() => {
+    context.fillStyle = `hsl(${count++ * 7 % 360} 80% 50%)`;
+    context.fillRect(0, 0, 960, 540);
+  }, 40);
+  window.pc = new RTCPeerConnection();
+  pc.addTransceiver(canvas.captureStream(25).getVideoTracks()[0], {direction: "sendonly"});
+  await negotiate(pc, url, token);
+}
+"""
+)
 PLAY = (
     NEGOTIATE
     + """
@@ -166,6 +184,29 @@ async def test_ice_restart_by_patch_keeps_the_picture(tmp_path: Path) -> None:
         )
         assert after["transport"]["dtlsState"] == "connected"
         assert after["video"]["ssrc"] == before["video"]["ssrc"]
+
+
+async def test_program_switches_to_the_screen_and_back(tmp_path: Path) -> None:
+    async with live_node(tmp_path) as node, one_to_one(node, LOOPBACK_CANDIDATES) as (publisher, player):
+        camera = await stats_when(player, lambda before, now: frames_per_second(before, now) >= 5)
+        camera_shape = camera["size"][0] / camera["size"][1]
+        screen = await open_page(publisher.context.browser, node, SHARE)
+        token = node.mint.mint("lecturer")
+        await screen.evaluate("share", [f"{node.url}/whip/room?source=screen", token])
+        during = await stats_when(
+            player,
+            lambda old, now: now["size"][0] / now["size"][1] > 1.7 and frames_per_second(old, now) >= 5,
+        )
+        assert during["video"]["ssrc"] == camera["video"]["ssrc"]
+        await screen.evaluate("pc.close()")
+        after = await stats_when(
+            player,
+            lambda old, now: (
+                now["size"][0] / now["size"][1] == camera_shape and frames_per_second(old, now) >= 5
+            ),
+        )
+        assert after["video"]["ssrc"] == camera["video"]["ssrc"]
+        assert after["audio"]["packetsReceived"] > camera["audio"]["packetsReceived"]
 
 
 async def test_closed_page_ends_its_session(tmp_path: Path) -> None:
