@@ -192,7 +192,7 @@ class Pipeline:
                 writer = self._open_piece(picture.capture_ns)
                 if writer:
                     writer.add_picture(name, picture)
-            if source.waits_for_idr:
+            if source.waits_for_idr and source.dropped_pictures:
                 self._ask_key_frame(name)
         else:
             for sound in source.sounds(now_ns):

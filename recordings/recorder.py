@@ -23,20 +23,24 @@ from recordings.storage import LocalStorage
 
 _CONNECT_RETRY_S = 0.25
 _TICK_S = 0.1
-_IDLE_S = 0.3
 _DRAIN_QUIET_S = 0.15
 _DRAIN_LONGEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderOptions:
-    """What a recorder is told on its command line."""
+    """What a recorder is told on its command line.
+
+    Attributes:
+        idle_s: silence of the feed after which the recorder lets time pass by its own clock.
+    """
 
     directory: Path
     recording_id: str
     room: str
     feed_socket: Path
     reserve_bytes: int
+    idle_s: float = 0.3
 
 
 class Recorder:
@@ -122,7 +126,7 @@ class Recorder:
                     for frame in frames:
                         pipeline.on_frame(frame)
                     last_ns = now_ns
-                elif now_ns - last_ns > _IDLE_S * 1e9:
+                elif now_ns - last_ns > self._options.idle_s * 1e9:
                     pipeline.on_idle(now_ns - last_ns)
                     last_ns = now_ns
                 if pipeline.acked > acked:
@@ -181,11 +185,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--room", required=True)
     parser.add_argument("--feed-socket", type=Path, required=True, help="the engine's Unix socket")
     parser.add_argument("--reserve-mib", type=int, default=64, help="free MiB below which recording pauses")
+    parser.add_argument(
+        "--idle-s", type=float, default=0.3, help="silence of the feed after which time passes"
+    )
     parsed = parser.parse_args(arguments)
     os.umask(0o077)
     recorder = Recorder(
         RecorderOptions(
-            parsed.directory, parsed.recording_id, parsed.room, parsed.feed_socket, parsed.reserve_mib << 20
+            parsed.directory,
+            parsed.recording_id,
+            parsed.room,
+            parsed.feed_socket,
+            parsed.reserve_mib << 20,
+            parsed.idle_s,
         ),
         sys.stdin.fileno(),
         sys.stdout,

@@ -7,7 +7,7 @@ from typing import Any
 from recordings.audio.codecs import OpusDecoder
 from recordings.clock.source import PublisherClocks, SourceClock
 from recordings.errors import MalformedPacket
-from recordings.rtp.opus import SAMPLE_RATE_HZ
+from recordings.rtp.opus import SAMPLE_RATE_HZ, duration_samples
 from recordings.rtp.order import ReorderBuffer
 from recordings.rtp.packets import RtpPacket, SenderReport
 
@@ -65,10 +65,12 @@ class AudioSource:
     def sounds(self, now_ns: int) -> Iterator[Sound]:
         """Yield decoded packets in order."""
         for ordered in self._order.pop(now_ns):
-            self.clock.on_packet(ordered.timestamp, ordered.arrival_ns)
             if not ordered.packet.payload:
                 continue
             try:
+                # It could not leave before its last sample was heard: that instant is nearest to its arrival.
+                heard = ordered.timestamp + duration_samples(ordered.packet.payload)
+                self.clock.on_packet(heard, ordered.arrival_ns)
                 pcm = self._decoder.decode(ordered.packet.payload)
             except MalformedPacket:
                 self.malformed += 1

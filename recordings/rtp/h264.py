@@ -22,7 +22,7 @@ class AccessUnit:
         timestamp: extended RTP timestamp (90 kHz): presentation time.
         nalus: VCL and SEI NAL units without start code or length.
         parameter_sets: SPS and PPS NAL units that came in band with it.
-        damaged: a packet in or directly before it was lost.
+        damaged: a packet in it was lost. after_loss: a packet directly before its first one was lost.
         first_feed_seq: lowest feed_seq of its packets; sequence: extended sequence number of its last.
     """
 
@@ -33,11 +33,19 @@ class AccessUnit:
     nalus: list[bytes] = field(default_factory=list)
     parameter_sets: list[bytes] = field(default_factory=list)
     damaged: bool = False
+    after_loss: bool = False
 
     @property
     def is_idr(self) -> bool:
-        """True when a decoder may start here."""
+        """True for a key frame."""
         return any(nalu[0] & 0x1F == _IDR for nalu in self.nalus)
+
+    @property
+    def is_start(self) -> bool:
+        """True when a decoder may start here: a whole key frame, its first slice beginning at macroblock 0."""
+        slices = [nalu for nalu in self.nalus if nalu[0] & 0x1F == _IDR]
+        # first_mb_in_slice = 0 is a single 1 bit (ITU-T H.264 §7.3.3).
+        return not self.damaged and bool(slices) and len(slices[0]) > 1 and bool(slices[0][1] & 0x80)
 
     def avcc(self, *, keep_parameter_sets: bool) -> bytes:
         """Return the sample: NAL units each behind a 4-byte length. Source: ISO/IEC 14496-15 §5.3."""
@@ -77,7 +85,7 @@ class H264Depayloader:
             yield from self._complete()
         if self._unit is None:
             self._unit = AccessUnit(
-                ordered.timestamp, ordered.feed_seq, ordered.arrival_ns, damaged=self._lost
+                ordered.timestamp, ordered.feed_seq, ordered.arrival_ns, after_loss=self._lost
             )
             self._lost = False
         unit = self._unit

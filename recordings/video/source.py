@@ -90,14 +90,14 @@ class VideoSource:
             self._depayloader.expire(now_ns - REORDER_NS)
 
     def _accept(self, unit: AccessUnit) -> Picture | None:
-        if unit.damaged:
+        if unit.damaged or unit.after_loss:
             self.waits_for_idr = (
                 True  # What follows refers to what is missing: a freeze is better than smear.
             )
         changed = self._update_config(unit)
         if not unit.nalus:
             return None
-        if unit.is_idr and not unit.damaged:
+        if unit.is_start:
             self.waits_for_idr = False
         capture_ns = self.clock.engine_ns(unit.timestamp)
         if self.waits_for_idr or self._config is None or capture_ns is None:

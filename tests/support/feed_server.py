@@ -1,4 +1,7 @@
-"""The engine's end of docs/protocol/recorder_feed.md for tests: one recording, a ring until acknowledged, resume by feed_seq."""
+"""The engine's end of docs/protocol/recorder_feed.md for tests.
+
+One recording, a ring until acknowledged, resume by feed_seq.
+"""
 
 import contextlib
 import json
@@ -44,8 +47,6 @@ class FeedServer:
         self._listener.listen(4)
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
-
-    # ---- what the test puts in -----------------------------------------------------------------------------------
 
     def put(self, kind: int, slot: int, publication: int, at_ns: int, payload: bytes) -> int:
         """Queue a frame; blocks while a peer is there and too much is unsent. Returns its feed_seq."""
@@ -95,8 +96,6 @@ class FeedServer:
     def wait_for(self, predicate: Any, timeout_s: float = 30) -> None:
         with self._condition:
             assert self._condition.wait_for(predicate, timeout_s)
-
-    # ---- sockets -------------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
         while True:

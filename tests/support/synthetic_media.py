@@ -1,7 +1,8 @@
-"""A publisher made of arithmetic: one encoded loop of picture and sound, sent as RTP with clocks under test control.
+"""A publisher made of arithmetic: one encoded loop of picture and sound, as RTP with clocks under test control.
 
-In each loop of 8 s the picture flashes white and a tone bursts, both from second 3 on. Sound follows the sound card's clock, so by N ppm the
-n-th burst moves away from the n-th flash: `Publisher.burst_s` and `flash_s` say when each really happened.
+In each loop of 6 s the picture flashes white and a tone bursts, both from second 3 on. Sound follows the sound
+card's clock, so by N ppm the n-th burst moves away from the n-th flash: `Publisher.burst_s` and `flash_s` say
+when each really happened.
 """
 
 import math
@@ -16,10 +17,13 @@ import av
 
 from recordings.slate import split_annex_b
 
-LOOP_S = 8
+LOOP_S = 6
 FLASH_S = 3.0
 BURST_S = 0.1
 _MTU = 1100
+
+
+MediaEvent = tuple[int, str, str, int, bytes]
 
 
 @cache
@@ -138,6 +142,7 @@ class Publisher:
     has_reports: bool = True
     width: int = 64
     height: int = 48
+    is_key_frame_once: bool = False
     sequence: dict[str, int] = field(default_factory=lambda: {"V": 65000, "A": 64000})
 
     def video_publication(self) -> int:
@@ -154,17 +159,12 @@ class Publisher:
         """Engine time, s, of the index-th tone."""
         return self.start_s + (index * LOOP_S + FLASH_S) / (1 + self.audio_ppm * 1e-6)
 
-    def events(
-        self, until_s: float, video_slot: str = "V0", audio_slot: str = "A0"
-    ) -> Iterator[tuple[int, str, str, int, bytes]]:
-        """Yield (arrival ns, slot, "rtp" | "rtcp", publication, packet) in order of arrival, up to a time since start."""
+    def events(self, until_s: float, video_slot: str = "V0", audio_slot: str = "A0") -> Iterator[MediaEvent]:
+        """Yield (arrival ns, slot, "rtp" | "rtcp", publication, packet) in order of arrival."""
         pending = [
-            iterator
-            for iterator in (
-                self._video(until_s, video_slot),
-                self._audio(until_s, audio_slot),
-                self._reports(until_s, video_slot, audio_slot),
-            )
+            self._video(until_s, video_slot),
+            self._audio(until_s, audio_slot),
+            self._reports(until_s, video_slot, audio_slot),
         ]
         heads = [next(iterator, None) for iterator in pending]
         while True:
@@ -174,13 +174,15 @@ class Publisher:
             yield heads[best]
             heads[best] = next(pending[best], None)
 
-    def _video(self, until_s: float, slot: str) -> Iterator[tuple[int, str, str, int, bytes]]:
+    def _video(self, until_s: float, slot: str) -> Iterator[MediaEvent]:
         pictures = encoded_video(self.fps, self.width, self.height)
         payloads = [packetize(nalus) for nalus in pictures]
         for index in range(int(until_s * self.fps)):
             at_s = index / self.fps
             timestamp = 0xFFFF0000 + round(at_s * 90000)
             parts = payloads[index % len(payloads)]
+            if self.is_key_frame_once and index and pictures[index % len(payloads)][0][0] & 0x1F == 7:
+                parts = payloads[1]
             arrival = round((self.start_s + at_s + self.video_delay_s) * 1e9)
             for part, payload in enumerate(parts):
                 self.sequence["V"] += 1
@@ -199,7 +201,7 @@ class Publisher:
                     ),
                 )
 
-    def _audio(self, until_s: float, slot: str) -> Iterator[tuple[int, str, str, int, bytes]]:
+    def _audio(self, until_s: float, slot: str) -> Iterator[MediaEvent]:
         packets = encoded_audio(self.packet_ms)
         samples = 48 * self.packet_ms
         index = 0
@@ -224,7 +226,7 @@ class Publisher:
                 )
             index += 1
 
-    def _reports(self, until_s: float, video: str, audio: str) -> Iterator[tuple[int, str, str, int, bytes]]:
+    def _reports(self, until_s: float, video: str, audio: str) -> Iterator[MediaEvent]:
         at_s = 0.6
         while self.has_reports and at_s < until_s:
             ntp_ns = round((1_800_000_000 + (self.start_s + at_s) * (1 + self.ntp_ppm * 1e-6)) * 1e9)
