@@ -108,6 +108,8 @@ class H264Depayloader:
                 unit.damaged = True
         if unit and (unit.nalus or unit.parameter_sets):
             yield unit
+        elif unit and (unit.damaged or unit.after_loss):
+            self._lost = True  # Nothing is left of it, but what follows refers to it.
 
     @staticmethod
     def _sort(unit: AccessUnit, nalu: bytes) -> None:

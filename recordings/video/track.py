@@ -88,7 +88,8 @@ class VideoTrack:
             if _USUAL_TICKS // 4 < gap < _FREEZE_TICKS:
                 self._step = gap
         self._complete(decode)
-        composition = presentation - decode if picture.is_reordered else 0
+        # Never negative: libavformat would shift the whole track by it, away from the sound.
+        composition = max(0, presentation - decode) if picture.is_reordered else 0
         self._pending = _Pending(decode, composition, picture, starts_range)
         self._has_begun = True
 

@@ -60,6 +60,29 @@ def _nalus(data: bytes) -> tuple[bytes, ...]:
 
 
 @cache
+def encoded_b_frames(fps: int, seconds: int) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
+    """Main profile with two B-frames: (presentation index, NAL units) in decode order, an IDR every second."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, fps), Fraction(fps, 1)
+    encoder.options = {
+        "profile": "main",
+        "x264-params": f"keyint={fps}:min-keyint={fps}:scenecut=0:bframes=2:b-adapt=0:open-gop=0:annexb=1"
+        ":repeat-headers=1:threads=1",
+    }
+    found: list[tuple[int, tuple[bytes, ...]]] = []
+    for index in [*range(seconds * fps), None]:
+        frame = None
+        if index is not None:
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            for plane, value in zip(frame.planes, (16 + index * 7 % 128, 128, 128), strict=True):
+                plane.update(bytes([value]) * plane.buffer_size)
+            frame.pts = index
+        found += [(packet.pts or 0, _nalus(bytes(packet))) for packet in encoder.encode(frame)]
+    return tuple(found)
+
+
+@cache
 def encoded_audio(packet_ms: int) -> tuple[bytes, ...]:
     """One loop of Opus packets: silence, and a 1 kHz tone of BURST_S from FLASH_S on."""
     samples = 48 * packet_ms

@@ -9,7 +9,7 @@ from recordings.catalogue import Catalogue
 from recordings.playlist import media_playlist
 from recordings.status import recording_status
 from tests.support.recording_checks import Decoded, DirectFeed, decode, read_playlist
-from tests.support.synthetic_media import Publisher
+from tests.support.synthetic_media import Publisher, encoded_b_frames, packetize, rtp_packet
 
 
 def record(directory: Path, publisher: Publisher, seconds: float) -> tuple[DirectFeed, Catalogue]:
@@ -219,3 +219,21 @@ def test_unrecordable_codec_is_a_warning(tmp_path: Path) -> None:
     for event in Publisher(100.0).events(4):
         feed.put(event)
     assert "codec_unsupported" in status(feed.finish())["warnings"]
+
+
+def test_b_frames_are_recorded_with_a_warning_and_keep_their_presentation_order(tmp_path: Path) -> None:
+    feed = DirectFeed(tmp_path / "r")
+    sequence = 0
+    for order, (index, nalus) in enumerate(encoded_b_frames(25, 8)):
+        payloads = packetize(nalus)
+        for part, payload in enumerate(payloads):
+            sequence += 1
+            is_last = part == len(payloads) - 1
+            packet = rtp_packet(payload, pt=102, seq=sequence, timestamp=index * 3600, ssrc=9, marker=is_last)
+            feed.put((round((100.1 + order / 25) * 1e9), "V0", "rtp", 10, packet))
+    catalogue = feed.finish()
+    assert "b_frames" in status(catalogue)["warnings"]
+    frames = [at for segment in decode_all(tmp_path / "r", catalogue) for at in segment.frames]
+    assert len(frames) == 200
+    # The first few pictures pass before reordering is known.
+    assert [b - a for a, b in pairwise(frames[10:])] == pytest.approx([0.04] * 189, abs=0.001)
