@@ -15,6 +15,7 @@ from tests.support.media_node_live import LiveNode, live_node
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 WAIT_S = 60.0
+WIDE = 1.55  # Between the camera's 4:3 and the screen's 16:9, however much a busy encoder scales.
 
 NEGOTIATE = """
 async function negotiate(pc, url, token) {
@@ -65,17 +66,17 @@ async function share([url, token]) {
 PLAY = (
     NEGOTIATE
     + """
-async function play([url, token]) {
+async function play([url, token, kinds]) {
   window.pc = new RTCPeerConnection();
   window.video = document.createElement("video");
   video.autoplay = video.playsInline = true;
   document.body.append(video);
   window.streams = {};
   pc.ontrack = (event) => {
-    streams[event.track.kind] = event.streams.map((stream) => stream.id);
-    video.srcObject = event.streams[0];
+    (streams[event.track.kind] ??= []).push(...event.streams.map((stream) => stream.id));
+    video.srcObject ??= event.streams[0];
   };
-  for (const kind of ["video", "audio"]) pc.addTransceiver(kind, {direction: "recvonly"});
+  for (const kind of kinds ?? ["video", "audio"]) pc.addTransceiver(kind, {direction: "recvonly"});
   await negotiate(pc, url, token);
 }
 """
@@ -84,6 +85,8 @@ STATS = """async () => {
   const found = {};
   for (const entry of (await pc.getStats()).values()) {
     if (entry.type === "inbound-rtp" || entry.type === "outbound-rtp") found[entry.kind] = entry;
+    if (entry.type === "inbound-rtp" && entry.kind === "video")
+      (found.decoded ??= {})[entry.mid] = [entry.framesDecoded, entry.frameWidth / entry.frameHeight];
     if (entry.type === "transport") found.transport = entry;
     if (entry.type === "codec") (found.codecs ??= []).push(entry.mimeType);
   }
@@ -141,6 +144,11 @@ def frames_per_second(before: dict[str, Any], now: dict[str, Any]) -> float:
     return (decoded[1] - decoded[0]) * 1000 / (now["at"] - before["at"])
 
 
+def shape(now: dict[str, Any]) -> float:
+    width, height = now["size"]
+    return float(width / height)
+
+
 @asynccontextmanager
 async def one_to_one(node: LiveNode, *flags: str) -> AsyncIterator[tuple[Page, Page]]:
     async with chromium(*flags) as browser:
@@ -189,24 +197,45 @@ async def test_ice_restart_by_patch_keeps_the_picture(tmp_path: Path) -> None:
 async def test_program_switches_to_the_screen_and_back(tmp_path: Path) -> None:
     async with live_node(tmp_path) as node, one_to_one(node, LOOPBACK_CANDIDATES) as (publisher, player):
         camera = await stats_when(player, lambda before, now: frames_per_second(before, now) >= 5)
-        camera_shape = camera["size"][0] / camera["size"][1]
+        assert shape(camera) < WIDE
         screen = await open_page(publisher.context.browser, node, SHARE)
         token = node.mint.mint("lecturer")
         await screen.evaluate("share", [f"{node.url}/whip/room?source=screen", token])
         during = await stats_when(
             player,
-            lambda old, now: now["size"][0] / now["size"][1] > 1.7 and frames_per_second(old, now) >= 5,
+            lambda old, now: shape(now) > WIDE and frames_per_second(old, now) >= 5,
         )
         assert during["video"]["ssrc"] == camera["video"]["ssrc"]
         await screen.evaluate("pc.close()")
         after = await stats_when(
             player,
-            lambda old, now: (
-                now["size"][0] / now["size"][1] == camera_shape and frames_per_second(old, now) >= 5
-            ),
+            lambda old, now: shape(now) < WIDE and frames_per_second(old, now) >= 5,
         )
         assert after["video"]["ssrc"] == camera["video"]["ssrc"]
         assert after["audio"]["packetsReceived"] > camera["audio"]["packetsReceived"]
+
+
+async def test_player_with_more_slots_sees_screen_and_camera_side_by_side(tmp_path: Path) -> None:
+    async with live_node(tmp_path) as node, chromium(LOOPBACK_CANDIDATES) as browser:
+        player = await open_page(browser, node, PLAY)
+        kinds = ["video", "video", "video", "audio"]
+        await player.evaluate("play", [f"{node.url}/whep/room", node.mint.mint("member"), kinds])
+        assert await player.evaluate("streams") == {"video": ["V0", "V1", "V2"], "audio": ["V0"]}
+        publisher = await open_page(browser, node, PUBLISH)
+        await publisher.evaluate("publish", [f"{node.url}/whip/room", node.mint.mint("lecturer")])
+        screen = await open_page(browser, node, SHARE)
+        await screen.evaluate("share", [f"{node.url}/whip/room?source=screen", node.mint.mint("lecturer")])
+
+        def wide_wide_narrow(before: dict[str, Any], now: dict[str, Any]) -> bool:
+            pairs = [
+                (before.get("decoded", {}).get(mid, [0]), now.get("decoded", {}).get(mid, [0]))
+                for mid in "012"
+            ]
+            if not all(new[0] > old[0] for old, new in pairs):
+                return False
+            return [new[1] > WIDE for _, new in pairs] == [True, True, False]
+
+        await stats_when(player, wide_wide_narrow)
 
 
 async def test_closed_page_ends_its_session(tmp_path: Path) -> None:
