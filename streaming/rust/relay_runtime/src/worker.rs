@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 use parking_lot::Mutex;
 use relay_core::forward::{
     Command, Config, Egress, Event, FeedItem, MILLISECOND, Nanos, Relay, Snapshot, SocketIndex,
@@ -106,14 +106,14 @@ impl Output {
 
 impl Worker {
     /// Works until told to stop.
-    pub fn run(self) -> io::Result<()> {
+    pub fn run(mut self) -> io::Result<()> {
         let started = sys::monotonic();
         let mut media = Media {
-            relay: Relay::new(self.config, started),
+            relay: Relay::new(self.config.clone(), started),
             output: Output {
                 arena: SendArena::new(self.sockets.clone()),
-                events: self.events,
-                feed: self.feed,
+                events: self.events.clone(),
+                feed: self.feed.take(),
             },
             batch: ReceiveBatch::new(),
             delay: DelayHistogram::default(),
@@ -139,6 +139,19 @@ impl Worker {
             sys::poll(&interests, timeout, &mut ready)?;
             let now = sys::monotonic();
             idle += now - before;
+            if ready[0] {
+                self.wake.clear();
+            }
+            // Commands first: a check may arrive right behind the `add_session` it needs.
+            match self.take_commands(&mut media) {
+                Turn::Idle => has_commands = false,
+                Turn::More => has_commands = true,
+                Turn::Stop => {
+                    // Goodbyes (close_notify) were commands of this very turn.
+                    media.output.flush();
+                    return Ok(());
+                }
+            }
             for (index, _) in ready
                 .iter()
                 .enumerate()
@@ -146,27 +159,6 @@ impl Worker {
                 .filter(|(_, is_ready)| **is_ready)
             {
                 media.receive(index - 1, interests[index].fd)?;
-            }
-            if ready[0] || has_commands {
-                self.wake.clear();
-                has_commands = false;
-                for count in 0.. {
-                    match self.commands.try_recv() {
-                        Ok(WorkerCommand::Relay(command)) => {
-                            media
-                                .relay
-                                .command(sys::monotonic(), command, &mut media.output)
-                        }
-                        Ok(WorkerCommand::Stop)
-                        | Err(crossbeam_channel::TryRecvError::Disconnected) => return Ok(()),
-                        Err(crossbeam_channel::TryRecvError::Empty) => break,
-                    }
-                    if count == COMMANDS_PER_TURN {
-                        has_commands = true;
-                        break;
-                    }
-                }
-                media.relay.end_batch(sys::monotonic(), &mut media.output);
             }
             let now = sys::monotonic();
             if now >= media.relay.next_wakeup() {
@@ -186,6 +178,32 @@ impl Worker {
             }
         }
     }
+
+    fn take_commands(&self, media: &mut Media) -> Turn {
+        let mut turn = Turn::More;
+        for _ in 0..COMMANDS_PER_TURN {
+            match self.commands.try_recv() {
+                Ok(WorkerCommand::Relay(command)) => {
+                    let now = sys::monotonic();
+                    media.relay.command(now, command, &mut media.output);
+                }
+                Ok(WorkerCommand::Stop) | Err(TryRecvError::Disconnected) => return Turn::Stop,
+                Err(TryRecvError::Empty) => {
+                    turn = Turn::Idle;
+                    break;
+                }
+            }
+        }
+        media.relay.end_batch(sys::monotonic(), &mut media.output);
+        turn
+    }
+}
+
+/// What a turn of commands left.
+enum Turn {
+    Idle,
+    More,
+    Stop,
 }
 
 struct Media {

@@ -62,7 +62,8 @@ impl Relay {
                     }
                 }
                 if !was_started && output.line.is_started() {
-                    peer.next_report = now; // Lip sync needs a sender report early.
+                    // Lip sync needs a sender report early.
+                    (peer.next_report, peer.report_round) = (now, 0);
                 }
             }
         }

@@ -139,10 +139,8 @@ impl Output {
         };
         let written = self.compose(
             payload_type.media,
-            meta,
-            payload,
-            output,
-            &switch,
+            (meta, payload),
+            (output, &switch),
             context,
             buffer,
         );
@@ -199,10 +197,8 @@ impl Output {
         let (Some(rtx), Some(rtx_ssrc)) = (payload_type.rtx, self.rtx_ssrc) else {
             return self.compose(
                 payload_type.media,
-                meta,
-                payload,
-                output,
-                &switch,
+                (meta, payload),
+                (output, &switch),
                 context,
                 buffer,
             );
@@ -256,10 +252,8 @@ impl Output {
     fn compose(
         &self,
         payload_type: u8,
-        meta: &PacketMeta,
-        payload: &[u8],
-        output: u64,
-        switch: &Switch,
+        (meta, payload): (&PacketMeta, &[u8]),
+        (output, switch): (u64, &Switch),
         context: &SrtpContext,
         buffer: &mut [u8],
     ) -> usize {
