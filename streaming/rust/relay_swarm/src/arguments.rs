@@ -39,4 +39,11 @@ impl Arguments {
             .map(Some)
             .map_err(|_| format!("bad value for --{name}: {text}").into())
     }
+
+    /// Whether an option is there with the word `yes`.
+    pub fn is_yes(&self, name: &str) -> Result<bool, Failure> {
+        Ok(self
+            .optional::<String>(name)?
+            .is_some_and(|word| word == "yes"))
+    }
 }

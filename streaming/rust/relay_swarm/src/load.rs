@@ -11,7 +11,7 @@ use str0m::media::{Direction, MediaKind};
 use crate::arguments::Arguments;
 use crate::json::{Object, percentile};
 use crate::media::PAYLOAD_LEN;
-use crate::publisher::Publisher;
+use crate::publisher::{Content, Publisher};
 use crate::system::{Batch, Epoll, core_jiffies, pin_to_core, process_cpu_seconds, process_rss_kb};
 use crate::viewer::{Agent, Offered, Viewer, offer};
 use crate::{Failure, http};
@@ -28,7 +28,7 @@ struct Plan {
     server_pid: u32,
     window: Duration,
     join_interval: Duration,
-    with_audio: bool,
+    content: Content,
 }
 
 /// An answered POST, on its way from the joining thread.
@@ -56,11 +56,12 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
         server_pid: arguments.required("server-pid")?,
         window: Duration::from_secs_f64(arguments.optional("seconds")?.unwrap_or(10.0)),
         join_interval: Duration::from_millis(arguments.optional("join-interval-ms")?.unwrap_or(10)),
-        with_audio: arguments
-            .optional::<String>("audio")?
-            .is_some_and(|word| word == "yes"),
+        content: Content {
+            fps: arguments.optional("fps")?.unwrap_or(25.0),
+            with_audio: arguments.is_yes("audio")?,
+            is_spread: arguments.is_yes("spread")?,
+        },
     };
-    let fps: f64 = arguments.optional("fps")?.unwrap_or(25.0);
     pin_to_core(arguments.optional("core")?.unwrap_or(1))?;
 
     let idle = idle_cpu(plan.server_pid)?;
@@ -68,8 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let publisher = Publisher::join(
         &arguments.required::<String>("whip")?,
         token.as_deref(),
-        fps,
-        plan.with_audio,
+        plan.content,
     )?;
     let epoll = Epoll::new()?;
     epoll.add(&publisher.agent.socket, PUBLISHER)?;
@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<String, Failure> {
     let rss_per_viewer = (process_rss_kb(plan.server_pid)? - rss_before) / plan.viewers as f64;
     let report = swarm
         .measure(&plan, idle)?
-        .put_float("fps", fps)
+        .put_float("fps", plan.content.fps)
         .put_float("rss_per_viewer_kb", rss_per_viewer);
     swarm.leave(&plan, token.as_deref());
     Ok(report.finish())
@@ -170,7 +170,7 @@ impl Swarm {
                 }
             }
         });
-        let kinds = if plan.with_audio {
+        let kinds = if plan.content.with_audio {
             &[MediaKind::Video, MediaKind::Audio][..]
         } else {
             &[MediaKind::Video]
@@ -241,6 +241,7 @@ impl Swarm {
         Ok(Object::new()
             .put("viewers", plan.viewers)
             .put("payload_bytes", PAYLOAD_LEN)
+            .put("spread", plan.content.is_spread)
             .put_float("seconds", seconds)
             .put("packets", received)
             .put("missing", missing)

@@ -17,7 +17,8 @@ use arguments::Arguments;
 const USAGE: &str = "\
 usage: relay_swarm loop [--receivers N] [--packets N] [--core N] [--reader-core N]
        relay_swarm load --whip URL --whep URL --viewers N --server-pid P [--publish-token T] [--watch-token T]
-                        [--seconds S] [--fps F] [--core N] [--server-core N] [--join-interval-ms N] [--audio yes]";
+                        [--seconds S] [--fps F] [--core N] [--join-interval-ms N]
+                        [--audio yes] [--spread yes]";
 
 /// What a subcommand fails with: a sentence for stderr.
 type Failure = Box<dyn std::error::Error>;

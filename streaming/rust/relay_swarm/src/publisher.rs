@@ -26,6 +26,20 @@ pub struct Publisher {
     wants_key_frame: bool,
     /// Key frames that were asked for.
     pub key_frames: u64,
+    /// `None`: a frame goes out at once. Else its packets are evenly apart, and this is the next one's number.
+    spread: Option<usize>,
+    is_key_frame: bool,
+}
+
+/// What a publisher sends.
+#[derive(Clone, Copy)]
+pub struct Content {
+    /// Frames of nine packets a second.
+    pub fps: f64,
+    /// Opus-looking packets, fifty a second.
+    pub with_audio: bool,
+    /// Packets evenly apart instead of a frame at once: nothing for the relay to batch.
+    pub is_spread: bool,
 }
 
 struct Track {
@@ -55,7 +69,11 @@ impl Track {
     /// Advances the clock; a publisher that fell behind by more than a second skips instead of bursting.
     fn advance(&mut self, now: Instant) {
         self.timestamp = self.timestamp.wrapping_add(self.step);
-        self.next += self.interval;
+        self.delay(self.interval, now);
+    }
+
+    fn delay(&mut self, interval: Duration, now: Instant) {
+        self.next += interval;
         if now > self.next + Duration::from_secs(1) {
             self.next = now;
         }
@@ -95,14 +113,9 @@ impl Track {
 
 impl Publisher {
     /// POSTs to the WHIP endpoint; media flows once the agent is connected.
-    pub fn join(
-        url: &str,
-        token: Option<&str>,
-        fps: f64,
-        with_audio: bool,
-    ) -> Result<Self, Failure> {
+    pub fn join(url: &str, token: Option<&str>, content: Content) -> Result<Self, Failure> {
         let mut kinds = vec![MediaKind::Video];
-        if with_audio {
+        if content.with_audio {
             kinds.push(MediaKind::Audio);
         }
         let socket = UdpSocket::bind("127.0.0.1:0")?;
@@ -114,7 +127,7 @@ impl Publisher {
             mids[0],
             Codec::H264,
             90_000,
-            Duration::from_secs_f64(1.0 / fps),
+            Duration::from_secs_f64(1.0 / content.fps),
         );
         let audio = mids
             .get(1)
@@ -126,6 +139,8 @@ impl Publisher {
             audio,
             wants_key_frame: true,
             key_frames: 0,
+            spread: content.is_spread.then_some(0),
+            is_key_frame: false,
         })
     }
 
@@ -153,7 +168,11 @@ impl Publisher {
             return Ok(());
         }
         if now >= self.video.next {
-            self.send_frame(now)?;
+            self.send_video(now)?;
+            self.agent.drive(now, |event| {
+                asked |= matches!(event, Event::KeyframeRequest(_))
+            })?;
+            self.wants_key_frame |= asked;
         }
         if let Some(audio) = self.audio.as_mut().filter(|audio| now >= audio.next) {
             audio.write(&mut self.agent.rtc, vec![0xfc; 80], false)?;
@@ -163,27 +182,38 @@ impl Publisher {
         Ok(())
     }
 
-    fn send_frame(&mut self, now: Instant) -> Result<(), Failure> {
-        let key_frame = std::mem::take(&mut self.wants_key_frame);
-        if key_frame {
-            self.key_frames += 1;
-            self.video
-                .write(&mut self.agent.rtc, media::PARAMETER_SETS.to_vec(), false)?;
+    fn send_video(&mut self, now: Instant) -> Result<(), Failure> {
+        let Some(number) = self.spread else {
+            for number in 0..PACKETS_PER_FRAME {
+                self.send_packet(number)?;
+            }
+            self.video.advance(now);
+            return Ok(());
+        };
+        self.send_packet(number)?;
+        self.video
+            .delay(self.video.interval / PACKETS_PER_FRAME as u32, now);
+        self.spread = Some((number + 1) % PACKETS_PER_FRAME);
+        if self.spread == Some(0) {
+            self.video.timestamp = self.video.timestamp.wrapping_add(self.video.step);
         }
-        for number in 0..PACKETS_PER_FRAME {
-            let payload = media::fragment(number, key_frame, monotonic_nanos());
-            self.video.write(
-                &mut self.agent.rtc,
-                payload,
-                number + 1 == PACKETS_PER_FRAME,
-            )?;
-        }
-        self.video.advance(now);
-        let mut asked = false;
-        self.agent.drive(now, |event| {
-            asked |= matches!(event, Event::KeyframeRequest(_))
-        })?;
-        self.wants_key_frame |= asked;
         Ok(())
+    }
+
+    fn send_packet(&mut self, number: usize) -> Result<(), Failure> {
+        if number == 0 {
+            self.is_key_frame = std::mem::take(&mut self.wants_key_frame);
+            if self.is_key_frame {
+                self.key_frames += 1;
+                self.video
+                    .write(&mut self.agent.rtc, media::PARAMETER_SETS.to_vec(), false)?;
+            }
+        }
+        let payload = media::fragment(number, self.is_key_frame, monotonic_nanos());
+        self.video.write(
+            &mut self.agent.rtc,
+            payload,
+            number + 1 == PACKETS_PER_FRAME,
+        )
     }
 }
