@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import aioice.ice
+import httpx
 import pytest
 from aiortc import (
     RTCConfiguration,
@@ -16,10 +18,16 @@ from aiortc import (
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
-from tests.support.media_node_live import LiveNode
-from tests.support.media_tokens import bearer
+from tests.support.media_tokens import TokenMint, bearer
 
 FRAME_WAIT_S = 30.0
+
+
+class MediaNodeClient(Protocol):
+    """What a peer needs of a media node, in this process or another."""
+
+    http: httpx.AsyncClient
+    mint: TokenMint
 
 
 def use_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +43,7 @@ def _codecs(kind: str, name: str | None) -> list[RTCRtpCodecCapability]:
 class Publisher:
     """Sends the test picture and silence of aiortc."""
 
-    def __init__(self, node: LiveNode, participant: str, room: str, codec: str, source: str) -> None:
+    def __init__(self, node: MediaNodeClient, participant: str, room: str, codec: str, source: str) -> None:
         self._node, self._codec, self._source = node, codec, source
         self._headers = bearer(node.mint.mint(participant, room)) | {"Content-Type": "application/sdp"}
         self._room = room
@@ -64,7 +72,7 @@ class Publisher:
 class Player:
     """Receives the program picture and sound; `video` and `audio` are its tracks."""
 
-    def __init__(self, node: LiveNode, participant: str, room: str) -> None:
+    def __init__(self, node: MediaNodeClient, participant: str, room: str) -> None:
         self._node, self._room = node, room
         self._headers = bearer(node.mint.mint(participant, room)) | {"Content-Type": "application/sdp"}
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -93,7 +101,7 @@ class Player:
 
 @asynccontextmanager
 async def publishing(
-    node: LiveNode,
+    node: MediaNodeClient,
     participant: str = "lecturer",
     room: str = "room",
     *,
@@ -110,7 +118,9 @@ async def publishing(
 
 
 @asynccontextmanager
-async def playing(node: LiveNode, participant: str = "member", room: str = "room") -> AsyncIterator[Player]:
+async def playing(
+    node: MediaNodeClient, participant: str = "member", room: str = "room"
+) -> AsyncIterator[Player]:
     """A connected player, closed at the end."""
     player = Player(node, participant, room)
     try:
