@@ -69,7 +69,7 @@ async def take_snapshot(db: AsyncSession, gathering: Gathering, now: datetime) -
                 PersonSubject.person_id.in_(list(expected))
             )
         )
-    ).tuples()
+    ).all()
     snapshot = [
         ConvenedPerson(
             gathering_id=gathering.id,

@@ -17,6 +17,7 @@ from lecture_api.gatherings import service
 from lecture_api.gatherings.access import standing_of
 from lecture_api.gatherings.convened import replace_entries
 from lecture_api.gatherings.errors import BadScheduleError, StateConflictError, UnknownReferenceError
+from lecture_api.gatherings.kinds import is_recorded
 from lecture_api.gatherings.models import Gathering
 from lecture_api.gatherings.schemas import GatheringIn, GatheringPatch
 from lecture_api.gatherings.states import GatheringState, Step
@@ -52,7 +53,9 @@ async def create(db: AsyncSession, runtime: Runtime, actor: Actor, body: Gatheri
     await _check_references(db, body.column_id, body.lecturer_id)
     credit = body.credit_hundredths
     if credit is None:
-        credit = suggested_credit_hundredths(body.scheduled_start, body.scheduled_end)
+        # 0: by the rule of each member's home organisation, and nothing for meetings that are no study.
+        studied = is_recorded(body.kind)
+        credit = suggested_credit_hundredths(body.scheduled_start, body.scheduled_end) if studied else 0
     gathering = Gathering(
         **body.model_dump(exclude={"convened", "credit_hundredths", "kind", "may_watch", "replay_release"}),
         kind=body.kind.value,

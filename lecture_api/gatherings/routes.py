@@ -4,7 +4,7 @@ here."""
 import uuid
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import APIRouter, Path, Query, Response, status
 
 from lecture_api.core.actor import Actor, CurrentActor
 from lecture_api.core.problem_details import PROBLEM_RESPONSES
@@ -36,7 +36,7 @@ async def list_gatherings(
 
 @router.get("/by-code/{code}")
 async def get_by_code(
-    code: Annotated[str, Query(max_length=20)], actor: CurrentActor, runtime: CurrentRuntime
+    code: Annotated[str, Path(max_length=20)], actor: CurrentActor, runtime: CurrentRuntime
 ) -> Card:
     """The gathering with this typed code."""
     async with runtime.database.read() as db:

@@ -11,7 +11,7 @@ from lecture_api.gatherings.kinds import GatheringKind
 from lecture_api.gatherings.page_state import PageState, ReplayRelease
 from lecture_api.gatherings.states import GatheringState
 
-Text = Annotated[str, StringConstraints(max_length=8000, pattern=r"^[^\x00-\x08\x0b-\x1f\ud800-\udfff]*$")]
+Text = Annotated[str, StringConstraints(max_length=8000, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
 Reason = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Hundredths = Annotated[int, Field(ge=0, le=10_000)]
 Ids = Annotated[list[uuid.UUID], Field(max_length=2000)]

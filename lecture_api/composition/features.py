@@ -1,0 +1,71 @@
+"""Who listens to whom, and what runs beside the requests: the one place that knows all features at once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lecture_api.accounts import people_routes
+from lecture_api.accounts.routes import router as accounts_router
+from lecture_api.columns.routes import router as columns_router
+from lecture_api.core.runtime import Runtime
+from lecture_api.core.wakeup import RedisWakeup
+from lecture_api.gatherings import host_routes, keeper, node_events
+from lecture_api.gatherings.events import NodeEvent
+from lecture_api.gatherings.reconcile import reconcile
+from lecture_api.gatherings.routes import router as gatherings_router
+from lecture_api.organisations.routes import router as organisations_router
+from lecture_api.room_channel.service import LearningServices
+
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts_router,
+    people_routes.router,
+    organisations_router,
+    columns_router,
+    gatherings_router,
+    host_routes.router,
+)
+
+
+class Features:
+    """All features on one Runtime: their routes, their listeners, their background work."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+        async def publishers(db: AsyncSession, event: NodeEvent) -> None:
+            await node_events.on_publisher_event(runtime, db, event)
+
+        # Before presence: whether a gathering is live is judged first.
+        runtime.hooks.in_transaction(NodeEvent, publishers)
+        self._learning = LearningServices(runtime)
+
+    def install(self, app: FastAPI) -> None:
+        """Put all routes on the app."""
+        for router in ROUTERS:
+            app.include_router(router)
+        self._learning.install(app)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything that runs beside requests, for the time of the block. Reconciles before anyone is
+        served."""
+        if isinstance(self._runtime.wakeup, RedisWakeup):
+            await self._runtime.wakeup.start()
+        await reconcile(self._runtime)
+        async with self._learning.running():
+            tasks = [
+                asyncio.create_task(node_events.NodeEventIngester(self._runtime).run(), name="node-events"),
+                asyncio.create_task(keeper.keep(self._runtime), name="gathering-keeper"),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                for task in tasks:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
