@@ -30,7 +30,7 @@ class StartRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     room: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    feed_socket: str = Field(min_length=1, max_length=107, pattern=r"^[^\0]+$")
+    feed_socket: str = Field(min_length=1, max_length=107, pattern=r"^/[^\x00]+$")
 
 
 class Control:

@@ -98,6 +98,8 @@ class Pipeline:
 
     def _on_media(self, frame: FeedFrame) -> None:
         self._now_ns = max(self._now_ns, frame.monotonic_ns)
+        if self._now_ns - self._last_media_ns > GAP_NS:
+            self._advance()  # A gap that passed while nobody read the feed.
         self._wall_offset_ns = frame.wall_ns - frame.monotonic_ns
         name = slot_name(frame.slot)
         if (name, frame.publication) in self._unsupported:

@@ -104,6 +104,9 @@ class Recorder:
                         return feed
             except OSError:
                 pass  # Nobody listens yet, or the engine has just gone: try again.
+            except FeedError as error:
+                self._break(error, pipeline)
+                self.stop()
             if feed:
                 feed.close()
             self._wait(None, _CONNECT_RETRY_S)
@@ -146,12 +149,17 @@ class Recorder:
         except OSError:
             return "feed_lost"
         except FeedError as error:
-            self._error = error.code
-            pipeline.counters[error.code] += 1
+            self._break(error, pipeline)
             return "feed_malformed"
+
+    def _break(self, error: FeedError, pipeline: Pipeline) -> None:
+        self._error = error.code
+        pipeline.counters[error.code] += 1
 
     def _wait(self, feed: FeedConnection | None, timeout_s: float) -> bool:
         """Wait for feed or command; obey a command; True when the feed is readable."""
+        if feed and feed.is_broken:
+            return True
         with selectors.DefaultSelector() as selector:
             if feed:
                 selector.register(feed, selectors.EVENT_READ)

@@ -60,10 +60,14 @@ class RecorderChild:
 
     async def _run_once(self) -> None:
         process = self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "recordings.recorder"),
-            *("--directory", str(self._settings.recordings_dir.resolve() / self.recording_id)),
-            *("--recording-id", self.recording_id, "--room", self.room, "--feed-socket", self.feed_socket),
-            *("--reserve-mib", str(self._settings.disk_reserve_mib)),
+            sys.executable,
+            "-m",
+            "recordings.recorder",
+            f"--directory={self._settings.recordings_dir.resolve() / self.recording_id}",
+            f"--recording-id={self.recording_id}",
+            f"--room={self.room}",
+            f"--feed-socket={self.feed_socket}",
+            f"--reserve-mib={self._settings.disk_reserve_mib}",
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,

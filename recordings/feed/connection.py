@@ -33,6 +33,11 @@ class FeedConnection:
         """For a selector."""
         return self._socket.fileno()
 
+    @property
+    def is_broken(self) -> bool:
+        """True when `read` will raise without any more data."""
+        return self._parser.error is not None
+
     def send_hello(self, recording_id: str, node_epoch: str | None, after: int) -> None:
         """Say which recording to feed and where to resume. Raises: OSError."""
         self._send(FeedFrame(FrameKind.HELLO, payload=hello_payload(recording_id, node_epoch, after)))
@@ -53,6 +58,8 @@ class FeedConnection:
 
         Raises: FeedError when the feed breaks the protocol or does not begin with `attached`.
         """
+        if self._parser.error:
+            raise self._parser.error
         try:
             data = self._socket.recv(_READ_BYTES)
         except TimeoutError:

@@ -90,42 +90,46 @@ def encode_frame(frame: FeedFrame) -> bytes:
 
 
 class FrameParser:
-    """Cuts a byte sequence into frames; whole or byte by byte gives the same frames."""
+    """Cuts a byte sequence into frames; whole or byte by byte gives the same frames.
+
+    Attributes:
+        error: why nothing more can be parsed; frames before the broken one were returned.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.error: FeedError | None = None
 
     def feed(self, data: bytes) -> list[FeedFrame]:
-        """Return the frames completed by `data`.
-
-        Raises: FeedError on another version, an impossible length or an unknown kind; the connection is then
-            useless.
-        """
+        """Return the frames completed by `data`; on another version, an impossible length or an unknown
+        kind `error` is set and the connection is useless."""
         buffer = self._buffer
         buffer += data
         frames: list[FeedFrame] = []
         start = 0
-        while len(buffer) - start >= _LENGTH.size:
+        while self.error is None and len(buffer) - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(buffer, start)
-            if not _HEADER.size <= length <= MAX_FRAME_BYTES:
-                raise FeedError(f"frame length out of range: {length}")
-            if len(buffer) - start >= _LENGTH.size + 1 and buffer[start + _LENGTH.size] != VERSION:
-                raise FeedError(f"unknown feed version: {buffer[start + _LENGTH.size]}")
             end = start + _LENGTH.size + length
-            if len(buffer) < end:
+            if not _HEADER.size <= length <= MAX_FRAME_BYTES:
+                self.error = FeedError(f"frame length out of range: {length}")
+            elif len(buffer) - start > _LENGTH.size and buffer[start + _LENGTH.size] != VERSION:
+                self.error = FeedError(f"unknown feed version: {buffer[start + _LENGTH.size]}")
+            elif len(buffer) < end:
                 break
-            _, kind, slot, layer, room, publication, feed_seq, monotonic_ns, wall_ns = _HEADER.unpack_from(
-                buffer, start + _LENGTH.size
-            )
-            if kind not in _KINDS:
-                raise FeedError(f"unknown frame kind: {kind}")
-            payload = bytes(buffer[start + _LENGTH.size + _HEADER.size : end])
-            frames.append(
-                FeedFrame(kind, slot, layer, room, publication, feed_seq, monotonic_ns, wall_ns, payload)
-            )
-            start = end
+            else:
+                frame = self._parse(buffer[start + _LENGTH.size : end])
+                frames += [frame] if frame else []
+                start = end
         del buffer[:start]
         return frames
+
+    def _parse(self, body: bytearray) -> FeedFrame | None:
+        _, kind, slot, layer, room, publication, feed_seq, monotonic_ns, wall_ns = _HEADER.unpack_from(body)
+        if kind not in _KINDS:
+            self.error = FeedError(f"unknown frame kind: {kind}")
+            return None
+        payload = bytes(body[_HEADER.size :])
+        return FeedFrame(kind, slot, layer, room, publication, feed_seq, monotonic_ns, wall_ns, payload)
 
 
 _KINDS = frozenset(int(kind) for kind in FrameKind)

@@ -22,7 +22,7 @@ class AccessUnit:
         timestamp: extended RTP timestamp (90 kHz): presentation time.
         nalus: VCL and SEI NAL units without start code or length.
         parameter_sets: SPS and PPS NAL units that came in band with it.
-        damaged: a packet in it was lost. after_loss: a packet directly before its first one was lost.
+        damaged: a packet in it was lost. after_loss: one directly before it was.
         first_feed_seq: lowest feed_seq of its packets; sequence: extended sequence number of its last.
     """
 

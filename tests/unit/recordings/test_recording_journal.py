@@ -1,5 +1,6 @@
 """The journal after a crash. Invariant: every whole line counts, a torn last one never does."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,8 @@ def test_journal_cut_anywhere_gives_all_whole_lines(written: list[dict], data: s
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_a_journal_error(data: bytes) -> None:
-    try:
+    with suppress(JournalError):
         read_entries(data)
-    except JournalError:
-        pass
 
 
 def test_zeros_at_the_end_are_a_torn_line_and_garbage_within_is_not() -> None:
@@ -53,7 +52,7 @@ def test_crash_leaves_nothing_beyond_the_journal(tmp_path: Path) -> None:
     for event in Publisher(100.0).events(10):
         feed.put(event)
     feed.archive.close()  # As SIGKILL: nothing is ended.
-    segment = sorted(directory.glob("V0-*.m4s"))[-1]
+    segment = max(directory.glob("V0-*.m4s"))
     before = read_catalogue(directory)
     with segment.open("ab") as file:
         file.write(b"half a part")

@@ -44,12 +44,15 @@ def test_any_changed_byte_is_forged(position: int, change: int) -> None:
     text = bytearray(mint_grant(KEY, GRANT).encode())
     position %= len(text)
     text[position] ^= change
+    if position == len(text) - 1 and _decode_last(text) == _decode_last(mint_grant(KEY, GRANT).encode()):
+        return  # The unused low bits of the last base64url digit carry no information.
     with pytest.raises(GrantInvalid):
-        found = verify_grant(KEY, text.decode("latin-1"), "rec-1", 1_000)
-        # Unused low bits of the last base64url digit carry no information.
-        assert position == len(text) - 1
-        assert found == GRANT
-        raise GrantInvalid("same bytes")
+        verify_grant(KEY, text.decode("latin-1"), "rec-1", 1_000)
+
+
+def _decode_last(text: bytes | bytearray) -> int | None:
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return digits.index(chr(text[-1])) >> 2 if chr(text[-1]) in digits else None
 
 
 @given(st.text(max_size=80))
