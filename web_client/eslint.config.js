@@ -45,6 +45,7 @@ export default tseslint.config(
       'no-undef': 'off', // TypeScript knows better.
       'no-restricted-globals': ['error', ...noFetch],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/unbound-method': 'off', // vue-i18n declares `t` as a method; it is bound.
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       'vue/multi-word-component-names': 'off',

@@ -4,9 +4,9 @@ import type { Card, Detail, GatheringForm, HomeView, Listed, MediaGrant, StudioR
 export const readHome = () => call<HomeView>('GET', '/api/gatherings', { query: { view: 'home' } })
 export const listManaged = (cursor: string | null = null) => call<Listed<Card>>('GET', '/api/gatherings', { query: { view: 'manage', cursor } })
 export const readGathering = (id: string) => call<Detail>('GET', `/api/gatherings/${id}`)
-export const readGatheringByCode = (code: string) => call<Detail>('GET', `/api/gatherings/by-code/${encodeURIComponent(code)}`)
+export const readGatheringByCode = (code: string) => call<Card>('GET', `/api/gatherings/by-code/${encodeURIComponent(code)}`)
 export const createGathering = (form: GatheringForm) => call<Detail>('POST', '/api/gatherings', { body: form })
-export const changeGathering = (id: string, changes: Partial<GatheringForm>) => call<Detail>('PATCH', `/api/gatherings/${id}`, { body: changes })
+export const changeGathering = (id: string, changes: Partial<Omit<GatheringForm, 'organisation_id'>>) => call<Detail>('PATCH', `/api/gatherings/${id}`, { body: changes })
 export const scheduleGathering = (id: string) => call<Detail>('POST', `/api/gatherings/${id}/schedule`)
 
 /** What a host may do that changes the state; a state that does not allow it answers 409 `state_conflict`. */

@@ -5,7 +5,8 @@ export interface Ref { id: string; name: string }
 export interface Listed<T> { items: T[]; next_cursor?: string | null }
 
 export type RoleName = 'college_admin' | 'secretary' | 'lecturer' | 'member' | 'guest' | 'system_admin'
-export interface RoleGrant { id?: string; role: RoleName; organisation: Ref; until?: string | null }
+/** `organisation` is null for roles of the whole installation. */
+export interface RoleGrant { grant_id: string; role: RoleName; organisation: Ref | null }
 
 export interface Me {
   person_id: string
@@ -15,6 +16,7 @@ export interface Me {
   roles: RoleGrant[]
   home_branch: Ref | null
   may: { administer_people: boolean; administer_organisations: boolean; create_gatherings: boolean }
+  password_is_one_time: boolean
 }
 
 export const personCategories = ['undergraduate', 'master_student', 'doctoral_student', 'faculty_staff', 'retiree', 'alumnus', 'external'] as const
@@ -103,6 +105,9 @@ export interface Detail extends Card {
   rules: { threshold_percent: number; makeup_percent: number; makeup_days: number }
   host: Ref | null
   calendar_url: string
+  state_reason: string | null
+  /** Who is expected, for those who may edit. */
+  convened_entries: { organisation_ids: string[]; person_ids: string[] } | null
 }
 
 export interface GatheringForm {
@@ -120,13 +125,13 @@ export interface GatheringForm {
   replay_release?: ReplayRelease
 }
 
-export interface MediaGrant { token: string; url: string; expires_at: string; media_epoch: string; ice_servers: RTCIceServer[] }
+export interface MediaGrant { token: string; url: string; expires_at: string; media_epoch: string | null; ice_servers: RTCIceServer[] }
 
 export interface StudioReport {
   viewers: number
   peak_viewers: number
-  uplink: { bitrate_bps: number; loss: number; rtt_ms: number; state: string } | null
-  recorder: { state: string; last_part_age_ms: number; disk_free_ratio: number; warnings: string[] } | null
+  uplink: { bitrate_bps: number; loss: number; rtt_ms: number | null; state: string } | null
+  recorder: { state: string; last_part_age_ms: number | null; disk_free_ratio: number | null; warnings: string[] } | null
   publications: unknown[]
 }
 
@@ -170,7 +175,7 @@ export interface MyCoverage {
 
 export interface Reason { code: string; params: Record<string, string | number> }
 export interface Evidence {
-  kind: string
+  kind: SpanKind
   from: string | null
   to: string | null
   programme_start_ms: number | null

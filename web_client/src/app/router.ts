@@ -29,6 +29,7 @@ export function createAppRouter(pinia: Pinia, history: RouterHistory = createWeb
 
   const setTitle = () => {
     const { t } = i18n.global
+    if (router.currentRoute.value.matched.length === 0) return // Before the first page.
     document.title = `${t(router.currentRoute.value.meta.title)} · ${t('common.product')}`
   }
   router.afterEach((to) => {

@@ -30,6 +30,8 @@ function linesOf(title: string): string[] {
 /** The same title always gets the same cover. */
 export function coverOf(title: string): Cover {
   const letters = Array.from(title.replace(/[\s\p{P}\p{S}]/gu, ''))
-  const seed = letters.reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973, 7)
-  return { lines: linesOf(title).slice(0, 4), glyph: letters.at(-1) ?? '', initials: letters.slice(0, 2).join(''), tone: seed % coverTones }
+  // FNV-1a over the code points, folded: neighbours on a shelf should rarely look alike.
+  const hash = letters.reduce((sum, letter) => Math.imul(sum ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0, 0x811c9dc5)
+  const seed = hash ^ (hash >>> 15)
+  return { lines: linesOf(title).slice(0, 4), glyph: letters.at(-1) ?? '', initials: letters.slice(0, 2).join(''), tone: (seed >>> 0) % coverTones }
 }

@@ -53,5 +53,6 @@ export function calendarLeaf(instant: string | Date, now: Date, locale: Locale):
 export const toLocalInput = (instant: string) => shanghai(instant).toISOString().slice(0, 16)
 export function fromLocalInput(value: string): string | null {
   const wall = Date.parse(`${value}:00Z`)
-  return Number.isNaN(wall) ? null : new Date(wall - offsetMs).toISOString().replace('.000Z', 'Z')
+  // Engines make up a date for a text that is none: ask for the form first.
+  return !/^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(value) || Number.isNaN(wall) ? null : new Date(wall - offsetMs).toISOString().replace('.000Z', 'Z')
 }

@@ -17,7 +17,7 @@ export interface RecordLine {
 const overlaps = (one: Evidence, from: number, to: number) =>
   one.programme_start_ms !== null && one.programme_end_ms !== null && one.programme_start_ms < to && one.programme_end_ms > from
 
-const isReplay = (one: Evidence) => one.kind.startsWith('replay')
+const isReplay = (one: Evidence) => one.kind === 'replay'
 
 /** Live and bridged stretches that touch make one line. */
 export function recordLines(item: Pick<RecordItem, 'coverage' | 'evidence'>): RecordLine[] {
