@@ -54,8 +54,8 @@ class StreamingSettings(BaseSettings):
     )
     media_token_key: Path | None = Field(
         None,
-        description="PEM file with the public key (or keys) of room tokens; default `keys/room_token.pub.pem` "
-        "in the data directory.",
+        description="PEM file with the public key (or keys) of room tokens; "
+        "default `keys/room_token.pub.pem` in the data directory.",
     )
     media_http_host: str = Field(
         "127.0.0.1", description="Address of the HTTP interface when the media node runs apart."

@@ -145,7 +145,7 @@ class EventLog:
                 else:
                     position = (self._epoch_index(record["node_epoch"]), int(record["seq"]))
                     self._entries.append((position, line))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, OverflowError):
                 logger.warning("the event spool has a torn line, dropped")
 
     def _rewrite(self) -> int:

@@ -143,3 +143,23 @@ def test_reader_sees_every_event_once_in_order(tmp_path_factory, steps: list[obj
             appended += 1
         assert seen(log.after(None, 0)) == [("e1", n) for n in range(acknowledged + 1, appended + 1)]
     log.close()
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["ack", "node_epoch", "seq", "type"]), inner, max_size=4),
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.one_of(JSON.map(json.dumps), st.text(max_size=40)), max_size=20))
+def test_any_file_is_read_and_left_usable(tmp_path_factory, lines: list[str]) -> None:
+    path = tmp_path_factory.mktemp("spool") / "events.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
+    log = open_log(path, "fresh epoch")
+    log.append("viewer_connected")
+    assert json.loads(log.after("fresh epoch", 0)[-1])["type"] == "viewer_connected"
+    log.close()
