@@ -29,7 +29,7 @@ from lecture_api.organisations.tree import load_tree
 
 router = APIRouter(prefix="/api/people", tags=["people"], responses=PROBLEM_RESPONSES)
 
-SearchText = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00-\x1f\ud800-\udfff]*$")]
+SearchText = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 
 @router.get("")

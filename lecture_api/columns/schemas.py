@@ -7,7 +7,7 @@ from pydantic import StringConstraints
 
 from lecture_api.core.wire_types import Line, WireModel
 
-Text = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f\ud800-\udfff]*$")]
+Text = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
 
 
 class ColumnOut(WireModel):

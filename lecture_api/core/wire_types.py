@@ -16,9 +16,7 @@ Instant = Annotated[AwareDatetime, AfterValidator(to_utc)]
 #: One line a person typed: no control characters, no lone surrogates, outer spaces gone.
 Line = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$"
-    ),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
 ]
 
 
