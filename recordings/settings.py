@@ -10,21 +10,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class RecordingsSettings(BaseSettings):
-    """What an operator may choose.
-
-    Attributes:
-        data_dir: root of everything on disk; recordings are in `recordings/`, keys in `keys/`.
-        disk_low_ratio: free share of the disk below which status says `disk_low` (joints.md §6: 10 %).
-        disk_reserve_mib: free MiB below which recording pauses before the database starves.
-        recorder_restart_s: seconds between a recorder's death and its restart.
-    """
+    """What an operator may choose."""
 
     model_config = SettingsConfigDict(env_prefix="ZHIJIAN_", extra="ignore")
 
-    data_dir: Path = Path("data")
-    disk_low_ratio: float = Field(default=0.10, ge=0, lt=1)
-    disk_reserve_mib: int = Field(default=64, ge=0)
-    recorder_restart_s: float = Field(default=0.2, gt=0)
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Root of everything on disk; recordings are in `recordings/`, keys in `keys/`.",
+    )
+    disk_low_ratio: float = Field(
+        default=0.10, ge=0, lt=1, description="Free share of the disk below which the studio warns."
+    )
+    disk_reserve_mib: int = Field(
+        default=64, ge=0, description="Free MiB below which recording pauses before the database starves."
+    )
+    recorder_restart_s: float = Field(
+        default=0.2, gt=0, description="Seconds between a recorder's death and its restart."
+    )
 
     @property
     def recordings_dir(self) -> Path:
