@@ -36,9 +36,8 @@ def settings_page() -> str:
             seen.add(variable)
             if not field.description:
                 raise ValueError(f"setting without a description: {variable}")
-            rows.append(
-                f"| `{variable}` | {_shown(field.get_default(call_default_factory=True))} | {field.description} |"
-            )
+            default = _shown(field.get_default(call_default_factory=True))
+            rows.append(f"| `{variable}` | {default} | {field.description} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
 
