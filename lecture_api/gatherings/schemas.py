@@ -196,7 +196,7 @@ class Uplink(WireModel):
 class PublicationOut(WireModel):
     """One thing that is published."""
 
-    publication_id: str
+    publication_id: int
     source: str
     kind: str
     codec: str
