@@ -30,6 +30,8 @@ from lecture_api.room_channel.room import Room
 
 #: Codes with which a client says that it leaves; anything else is a broken line.
 GOODBYES = frozenset({1000, 1001, 1005})
+# What a closed connection without a close frame is called (RFC 6455 §7.1.5).
+_ABNORMAL_CLOSURE = 1006
 
 router = APIRouter()
 _log = structlog.get_logger(__name__)
@@ -108,6 +110,9 @@ async def _read(room: Room, connection: ChannelConnection, runtime: Runtime) -> 
             frame = await connection.websocket.receive_text()
         except WebSocketDisconnect as gone:
             return gone.code
+        except RuntimeError:
+            # Our own side has closed meanwhile: there is nobody left to read from.
+            return _ABNORMAL_CLOSURE
         except KeyError:
             # A binary frame: not of this protocol, ignored like an unknown type.
             continue

@@ -16,7 +16,7 @@ QUIET = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
-FAKE_DEVICES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+FAKE_DEVICES = ["--use-fake-device-for-media-stream=fps=30", "--use-fake-ui-for-media-stream"]
 LOOPBACK_CANDIDATES = "--allow-loopback-in-peer-connection"
 BACKGROUND_TABS_RUN = [
     "--disable-background-timer-throttling",
