@@ -241,3 +241,37 @@ fn random_seed() -> io::Result<u64> {
     fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
     Ok(u64::from_ne_bytes(seed))
 }
+
+#[cfg(test)]
+mod tests {
+    use relay_core::forward::SessionId;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_event_and_fails_every_later_call() {
+        let settings = EngineSettings {
+            addresses: vec!["127.0.0.1".into()],
+            port: 0,
+            node_epoch: "epoch".into(),
+            feed_path: None,
+            remb_bps: 1,
+            timings: None,
+        };
+        let engine = Engine::start(&settings).expect("loopback");
+        engine
+            .spawn("doomed", || panic!("on purpose"))
+            .expect("a thread");
+        while engine.check().is_ok() {
+            std::thread::yield_now();
+        }
+        let close = || engine.command(Command::CloseSession(SessionId(1)));
+        assert!(matches!(close(), Err(EngineError::Failed(reason)) if reason == "on purpose"));
+        engine.shutdown();
+        let events = engine.drain(10);
+        assert_eq!(
+            (events[0].kind, events[0].text.as_str()),
+            ("failed", "on purpose")
+        );
+    }
+}

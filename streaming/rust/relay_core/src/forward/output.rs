@@ -128,11 +128,11 @@ impl Output {
                 && switch.source.generation != source.key.generation
         });
         if self.is_awaiting || restarted {
-            if meta.is_entry {
-                self.enter(source, meta, now);
-            } else if restarted {
-                self.is_awaiting = true;
+            self.is_awaiting = !meta.is_entry;
+            if self.is_awaiting {
+                return 0; // A late packet of before can still be had by NACK.
             }
+            self.enter(source, meta, now);
         }
         let Some((output, switch)) = self.line.place(source.key, meta) else {
             return 0;
@@ -245,7 +245,6 @@ impl Output {
         let (at, timestamp) = *self.anchor.get_or_insert((captured, self.first_timestamp));
         let wanted = timestamp.wrapping_add(ticks_between(at, captured, source.clock.rate()));
         self.line.switch_to(source.key, meta, wanted, now);
-        self.is_awaiting = false;
     }
 
     /// Deterministic in (output, switch, payload): a resend must give the same bytes, or GCM would reuse a nonce.

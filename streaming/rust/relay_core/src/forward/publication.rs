@@ -61,6 +61,8 @@ pub(crate) struct Publication {
     pub highest: Option<u64>,
     pub last_media: Option<Nanos>,
     pub is_stalled: bool,
+    /// Timestamp of the last key frame: its later packets are no entry points.
+    pub last_entry: Option<u32>,
     pub counters: PublicationCounters,
     pub bitrate: BitrateMeter,
 }
@@ -95,6 +97,7 @@ impl Publication {
             highest: None,
             last_media: None,
             is_stalled: false,
+            last_entry: None,
             counters: PublicationCounters::default(),
             bitrate: BitrateMeter::default(),
             spec,
@@ -141,6 +144,7 @@ impl Publication {
         self.missing.clear();
         self.fresh.clear();
         self.highest = None;
+        self.last_entry = None;
         self.clock = CaptureClock::new(self.spec.clock_rate);
         self.stats = ReceiveStats::new(self.spec.clock_rate);
         if self.spec.kind == MediaKind::Video {
@@ -183,6 +187,7 @@ impl Publication {
         self.counters.bytes += payload.len() as u64;
         self.bitrate.add(payload.len(), now);
         if meta.is_entry && self.spec.kind == MediaKind::Video {
+            self.last_entry = Some(header.timestamp);
             self.counters.keyframes += 1;
             self.keyframes.satisfied();
         }
@@ -204,11 +209,14 @@ impl Publication {
                 Err(_) => (false, None),
             },
         };
+        // An H264 key frame has several packets a decoder could name its start: SPS, each slice. One of them counts.
+        let is_first =
+            self.spec.kind == MediaKind::Audio || self.last_entry != Some(header.timestamp);
         PacketMeta {
             sequence,
             timestamp: header.timestamp,
             marker: header.marker,
-            is_entry,
+            is_entry: is_entry && is_first,
             vp8,
         }
     }
