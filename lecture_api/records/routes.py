@@ -11,7 +11,6 @@ from lecture_api.core.actor import CurrentActor
 from lecture_api.core.clock import shanghai_year
 from lecture_api.core.problem_details import PROBLEM_RESPONSES
 from lecture_api.core.runtime import CurrentRuntime
-from lecture_api.gatherings.access import gathering_for
 from lecture_api.records import roll, self_study, service
 from lecture_api.records.schemas import (
     MyCoverageList,
@@ -52,10 +51,9 @@ async def replay_progress(
     """What a player played; accepted as far as wall time allows."""
     claim = Claim(body.seq, body.position_ms, body.segments)
     accepted = await progress(runtime, actor, gathering_id, body.watch_id, claim)
-    async with runtime.database.read() as db:
-        gathering = (await gathering_for(db, actor, runtime.clock, gathering_id)).gathering
-        covered = await service.own_coverage(db, runtime, actor, gathering)
-    return ReplayProgressOut(accepted=[(span.start, span.end) for span in accepted], coverage=covered)
+    covered = await service.own_coverage(runtime, actor, accepted.gathering)
+    ranges = [(span.start, span.end) for span in accepted.programme]
+    return ReplayProgressOut(accepted=ranges, coverage=covered)
 
 
 @router.get("/gatherings/{gathering_id}/roll")

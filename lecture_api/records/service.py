@@ -83,10 +83,14 @@ def coverage_of(inputs: GatheringInputs, subject_id: uuid.UUID) -> Coverage:
     return cover(inputs.programme, evidence.presence, replay, inputs.policy.bridge_ms)
 
 
-async def own_coverage(db: AsyncSession, runtime: Runtime, actor: Actor, gathering: Gathering) -> CoverageOut:
-    """The caller's coverage of one gathering, computed now."""
-    inputs = await load_inputs(db, gathering, runtime.clock.now(), [actor.subject_id])
-    return coverage_out(coverage_of(inputs, actor.subject_id))
+async def own_coverage(runtime: Runtime, actor: Actor, gathering: Gathering) -> CoverageOut:
+    """The caller's coverage of one gathering: what the record keeps, else computed now."""
+    async with runtime.database.read() as db:
+        record = await db.get(AttendanceRecord, (gathering.id, actor.subject_id))
+        if record is not None:
+            return stored_coverage_out(record)
+        inputs = await load_inputs(db, gathering, runtime.clock.now(), [actor.subject_id])
+        return coverage_out(coverage_of(inputs, actor.subject_id))
 
 
 async def my_coverage(
@@ -102,11 +106,7 @@ async def my_coverage(
                 continue
             record = await db.get(AttendanceRecord, (gathering_id, actor.subject_id))
             held = await accounts(db, gathering_id, [actor.subject_id])
-            covered = (
-                stored_coverage_out(record)
-                if record
-                else await own_coverage(db, runtime, actor, admission.gathering)
-            )
+            covered = await own_coverage(runtime, actor, admission.gathering)
             items.append(
                 MyCoverageOut(
                     gathering_id=gathering_id,

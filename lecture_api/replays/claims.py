@@ -129,19 +129,20 @@ async def replay_of(
     recording = await newest_map(db, gathering_id)
     if recording is None:
         return {}
+    # Columns, not rows: a long replay has hundreds of claims.
     statement = (
-        select(ReplayClaim)
+        select(ReplayClaim.subject_id, ReplayClaim.accepted, ReplayClaim.wall, ReplayClaim.accepted_at)
         .where(ReplayClaim.gathering_id == gathering_id, ReplayClaim.recording_id == recording.recording_id)
         .order_by(ReplayClaim.accepted_at, ReplayClaim.id)
     )
     if subjects is not None:
         statement = statement.where(ReplayClaim.subject_id.in_(list(subjects)))
     found: dict[uuid.UUID, list[ReplayRange]] = defaultdict(list)
-    for row in await db.scalars(statement):
-        programme = to_programme([(start, end) for start, end in row.accepted], recording.pieces)
+    for subject_id, accepted, wall, accepted_at in await db.execute(statement):
+        programme = to_programme([(start, end) for start, end in accepted], recording.pieces)
         if programme:
-            wall = tuple(Interval(start, end) for start, end in row.wall)
-            found[row.subject_id].append(ReplayRange(programme, wall, epoch_ms(row.accepted_at)))
+            spans = tuple(Interval(start, end) for start, end in wall)
+            found[subject_id].append(ReplayRange(programme, spans, epoch_ms(accepted_at)))
     return {subject: tuple(ranges) for subject, ranges in found.items()}
 
 

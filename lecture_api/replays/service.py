@@ -30,6 +30,14 @@ _HOSTS_ONLY = frozenset({RecordingState.READY, RecordingState.WITHDRAWN})
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a claim earned, and the gathering it was for."""
+
+    gathering: Gathering
+    programme: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """Leave to play one recording for a while, and where to begin."""
 
@@ -109,8 +117,8 @@ async def playable_recording(db: AsyncSession, admission: Admission) -> Recordin
 
 async def progress(
     runtime: Runtime, actor: Actor, gathering_id: uuid.UUID, watch_id: uuid.UUID, claim: Claim
-) -> tuple[Interval, ...]:
-    """Take a player's claim; returns accepted programme ranges.
+) -> Accepted:
+    """Take a player's claim.
 
     Raises: NoReplayError, WatchNotFoundError.
     """
@@ -138,7 +146,7 @@ async def progress(
         )
         if accepted:
             await runtime.hooks.publish(db, ReplayProgressed(gathering_id, actor.subject_id, now))
-    return accepted
+    return Accepted(admission.gathering, accepted)
 
 
 async def refresh_live_map(runtime: Runtime, gathering_id: uuid.UUID, recording_id: uuid.UUID) -> None:

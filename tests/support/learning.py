@@ -3,6 +3,7 @@
 Rows are written directly, so these tests do not depend on the features that usually write them.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -132,7 +133,7 @@ class Scene:
 async def scene(folder: Path, url: str | None = None) -> AsyncIterator[Scene]:
     """A fresh database with the scene in it."""
     url = url or f"sqlite+aiosqlite:///{folder / 'scene.sqlite3'}"
-    upgrade(url)
+    await asyncio.to_thread(upgrade, url)
     database = Database(url)
     college, branch, gathering = new_id(), new_id(), new_id()
     async with database.write() as db:

@@ -88,8 +88,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path):
-    async with scene(tmp_path) as stage:
+async def desk(request, tmp_path):
+    """SQLite, or PostgreSQL where a test asks for it by `indirect` parameters."""
+    wants_postgres = getattr(request, "param", "sqlite") == "postgres"
+    url = request.getfixturevalue("postgres").create_database() if wants_postgres else None
+    async with scene(tmp_path, url) as stage:
         recordings = FakeRecordings()
         recordings.status = {"state": "recording", "duration_ms": 0, "pieces": []}
         runtime = runtime_around(stage, tmp_path, recordings)
@@ -117,6 +120,10 @@ async def person_of(desk, subject):
         return found.person_id
 
 
+BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.mark.parametrize("desk", BOTH, indirect=True)
 async def test_leaving_half_way_and_watching_the_rest_becomes_one_record(desk):
     host, stayed, left = await people(desk, 2)
     await desk.hold(host)
@@ -331,6 +338,7 @@ async def test_delivery_of_media_is_presence_of_the_convened_only(desk):
     assert (await desk.ok(visitor, "GET", "/api/me/record"))["items"] == []
 
 
+@pytest.mark.parametrize("desk", BOTH, indirect=True)
 async def test_a_corrected_end_raises_the_record_and_the_map_follows(desk):
     host, member = await people(desk)
     await desk.hold(host, minutes=180)
