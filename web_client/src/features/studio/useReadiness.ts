@@ -14,9 +14,13 @@ export function useReadiness(capture: Capture, detail: Readonly<Ref<Detail>>) {
     const hasAudio = (capture.media.value?.getAudioTracks().length ?? 0) > 0
     const { records } = detail.value
     const codec = !hasWebRtc() ? 'no_webrtc' : records && !sendsH264 ? 'no_h264' : 'ok'
-    return [
+    const devices: Check[] = [
       { name: 'camera', verdict: hasVideo ? 'ok' : 'warn', text: hasVideo ? 'ok' : 'missing' },
       { name: 'microphone', verdict: hasAudio ? 'ok' : 'warn', text: hasAudio ? 'ok' : 'missing' },
+    ]
+    return [
+      // Without a capture the reason stands in the picture's place; nothing more can be said about devices.
+      ...(capture.media.value === null ? [] : devices),
       { name: 'codec', verdict: codec === 'ok' ? 'ok' : 'blocks', text: codec },
       { name: 'recording', verdict: 'ok', text: !records ? 'never' : detail.value.replay_release },
     ]
