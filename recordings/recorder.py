@@ -146,8 +146,6 @@ class Recorder:
                     stop_at = stop_at or now + _DRAIN_LONGEST_S
                     if now >= stop_at or (not is_ready and now_ns - last_ns > _DRAIN_QUIET_S * 1e9):
                         return "stopped"
-        except OSError:
-            return "feed_lost"
         except FeedError as error:
             self._break(error, pipeline)
             return "feed_malformed"

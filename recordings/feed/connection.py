@@ -3,6 +3,7 @@
 Blocking with time-outs; one thread owns it.
 """
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -43,12 +44,17 @@ class FeedConnection:
         self._send(FeedFrame(FrameKind.HELLO, payload=hello_payload(recording_id, node_epoch, after)))
 
     def send_ack(self, feed_seq: int) -> None:
-        """Everything up to `feed_seq` is fsynced. Raises: OSError."""
-        self._send(FeedFrame(FrameKind.ACK, feed_seq=feed_seq))
+        """Everything up to `feed_seq` is fsynced."""
+        self._try_send(FeedFrame(FrameKind.ACK, feed_seq=feed_seq))
 
     def send_key_frame_request(self, slot: int) -> None:
-        """Ask for a key frame in a slot. Raises: OSError."""
-        self._send(FeedFrame(FrameKind.KEY_FRAME_REQUEST, slot=slot))
+        """Ask for a key frame in a slot."""
+        self._try_send(FeedFrame(FrameKind.KEY_FRAME_REQUEST, slot=slot))
+
+    def _try_send(self, frame: FeedFrame) -> None:
+        # A killed engine cannot hear, but what it sent before is still to be read: `read` tells the end.
+        with contextlib.suppress(OSError):
+            self._send(frame)
 
     def _send(self, frame: FeedFrame) -> None:
         self._socket.sendall(encode_frame(frame))

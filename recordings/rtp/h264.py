@@ -42,7 +42,7 @@ class AccessUnit:
 
     @property
     def is_start(self) -> bool:
-        """True when a decoder may start here: a whole key frame, its first slice beginning at macroblock 0."""
+        """True when a decoder may start here: a whole key frame, its first slice from macroblock 0 on."""
         slices = [nalu for nalu in self.nalus if nalu[0] & 0x1F == _IDR]
         # first_mb_in_slice = 0 is a single 1 bit (ITU-T H.264 §7.3.3).
         return not self.damaged and bool(slices) and len(slices[0]) > 1 and bool(slices[0][1] & 0x80)

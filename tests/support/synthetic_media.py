@@ -1,15 +1,15 @@
-"""A publisher made of arithmetic: one encoded loop of picture and sound, as RTP with clocks under test control.
+"""A publisher made of arithmetic: one encoded loop of picture and sound, its clocks under test control.
 
-In each loop of 6 s the picture flashes white and a tone bursts, both from second 3 on. Sound follows the sound
-card's clock, so by N ppm the n-th burst moves away from the n-th flash: `Publisher.burst_s` and `flash_s` say
-when each really happened.
+In each loop of 6 s the picture flashes white and a tone bursts, both from second 3 on. Sound follows the
+sound card's clock, so by N ppm the n-th burst moves away from the n-th flash: `Publisher.burst_s` and
+`flash_s` say when each really happened.
 """
 
 import math
 import struct
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
@@ -61,7 +61,7 @@ def _nalus(data: bytes) -> tuple[bytes, ...]:
 
 @cache
 def encoded_b_frames(fps: int, seconds: int) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
-    """Main profile with two B-frames: (presentation index, NAL units) in decode order, an IDR every second."""
+    """Main profile, two B-frames, an IDR a second: (presentation index, NAL units) in decode order."""
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, fps), Fraction(fps, 1)
@@ -166,7 +166,6 @@ class Publisher:
     width: int = 64
     height: int = 48
     is_key_frame_once: bool = False
-    sequence: dict[str, int] = field(default_factory=lambda: {"V": 65000, "A": 64000})
 
     def video_publication(self) -> int:
         return 10 * self.number
@@ -200,6 +199,7 @@ class Publisher:
     def _video(self, until_s: float, slot: str) -> Iterator[MediaEvent]:
         pictures = encoded_video(self.fps, self.width, self.height)
         payloads = [packetize(nalus) for nalus in pictures]
+        sequence = 65_000
         for index in range(int(until_s * self.fps)):
             at_s = index / self.fps
             timestamp = 0xFFFF0000 + round(at_s * 90000)
@@ -208,7 +208,7 @@ class Publisher:
                 parts = payloads[1]
             arrival = round((self.start_s + at_s + self.video_delay_s) * 1e9)
             for part, payload in enumerate(parts):
-                self.sequence["V"] += 1
+                sequence += 1
                 yield (
                     arrival + part * 1000,
                     slot,
@@ -217,7 +217,7 @@ class Publisher:
                     rtp_packet(
                         payload,
                         pt=102,
-                        seq=self.sequence["V"],
+                        seq=sequence,
                         timestamp=timestamp,
                         ssrc=1000 * self.number,
                         marker=part == len(parts) - 1,
@@ -233,7 +233,6 @@ class Publisher:
             if at_s >= until_s:
                 return
             if at_s >= self.audio_from_s:
-                self.sequence["A"] += 1
                 yield (
                     round((self.start_s + at_s + self.audio_delay_s + self.packet_ms / 1000) * 1e9),
                     slot,
@@ -242,7 +241,7 @@ class Publisher:
                     rtp_packet(
                         packets[index % len(packets)],
                         pt=111,
-                        seq=self.sequence["A"],
+                        seq=64_000 + index,
                         timestamp=0xFFFE0000 + index * samples,
                         ssrc=1000 * self.number + 1,
                     ),

@@ -69,10 +69,13 @@ def test_two_hours_with_three_restarts_stay_together(fast_dir: Path) -> None:
     ]
     with FeedServer(fast_dir / "feed.sock") as feed:
         process = start_recorder(directory, feed)
+        feed.wait_for(lambda: feed.connections == 1)
         put_all(feed, publishers[0], 1200)
+        feed.wait_acked(feed.last_seq // 2)
         process.kill()  # First restart: the recorder.
         process.communicate()
         process = start_recorder(directory, feed)
+        feed.wait_for(lambda: feed.connections == 2)
         put_all(feed, publishers[0], 2790, 1200)
         put_all(feed, publishers[1], 2690)  # Second: the page.
         feed.wait_sent()
