@@ -218,8 +218,8 @@ impl Media {
         for _ in 0..BATCHES_PER_TURN {
             let count = match self.batch.receive(fd) {
                 Ok(count) => count,
-                // An ICMP error of some earlier datagram; the socket itself is well.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+                // A route or a neighbour failed some earlier datagram; the socket itself is well.
+                Err(error) if is_passing(&error) => continue,
                 Err(error) => return Err(error),
             };
             let now = sys::monotonic();
@@ -242,4 +242,14 @@ impl Media {
         }
         Ok(())
     }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionRefused, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+    };
+    matches!(
+        error.kind(),
+        ConnectionRefused | HostUnreachable | NetworkUnreachable | NetworkDown | Interrupted
+    )
 }

@@ -154,6 +154,7 @@ impl Relay {
         // Python checks the lengths first, so keys that do not fit are a defect there; without keys nothing is sent.
         if peer.set_keys(keys).unwrap_or(false) {
             let owned = peer.publications.clone();
+            (peer.next_report, peer.report_round) = (now, 0); // Without REMB a browser starts slowly.
             self.restart_outputs(id, now);
             for publication in owned {
                 self.want_keyframe(publication, now);

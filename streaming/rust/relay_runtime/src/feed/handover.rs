@@ -98,6 +98,14 @@ impl FeedSender {
     }
 }
 
+impl Drop for FeedSender {
+    /// The feed thread ends when this end is gone: it must notice at once.
+    fn drop(&mut self) {
+        self.messages = bounded(0).0;
+        self.wake.signal();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use relay_core::forward::PublicationId;

@@ -221,6 +221,13 @@ impl Ring {
         loop {
             let is_too_big = self.bytes > self.limits.bytes;
             let oldest_allowed = now.saturating_sub(self.limits.age);
+            let oldest = self
+                .kept
+                .iter()
+                .find(|kept| matches!(kept.role, Role::Packet { .. }));
+            if !is_too_big && oldest.is_none_or(|kept| kept.frame.monotonic_ns >= oldest_allowed) {
+                return waiting;
+            }
             let is_due = |kept: &Kept| is_too_big || kept.frame.monotonic_ns < oldest_allowed;
             let find = |is_video: bool| {
                 self.kept.iter().position(|kept| {

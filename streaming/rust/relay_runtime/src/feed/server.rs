@@ -25,6 +25,8 @@ use crate::worker::WorkerCommand;
 const TICK: Nanos = 250 * MILLISECOND;
 /// How long a switched-off recording waits for its last acknowledgement.
 const LINGER: Nanos = 60 * SECOND;
+/// Browsers send no key frame unasked; while no recorder asks, GOPs must not outgrow the ring.
+const LONGEST_GOP: Nanos = 8 * SECOND;
 /// Least time between two overflow events of a recording.
 const OVERFLOW_EVENTS: Nanos = SECOND;
 
@@ -76,6 +78,8 @@ struct Recording {
     attached: Option<u64>,
     overflow_reported: u64,
     overflow_event_at: Nanos,
+    /// When each slot last had, or was last asked for, a key frame.
+    entry_at: [Nanos; Slot::COUNT],
 }
 
 #[derive(Deserialize)]
@@ -122,6 +126,7 @@ impl FeedServer {
                 state.server.wake.clear();
             }
             if !state.take_messages() {
+                state.write_all(); // What fits the sockets still reaches the recorders.
                 return Ok(());
             }
             if ready[1] {
@@ -227,7 +232,16 @@ impl State {
                     payload: packet,
                     ..header
                 };
-                let waiting = found.ring.push_packet(frame, is_entry);
+                let entry_at = &mut found.entry_at[slot.index()];
+                let is_overdue =
+                    slot.kind() == MediaKind::Video && at.saturating_sub(*entry_at) >= LONGEST_GOP;
+                if is_entry || is_overdue {
+                    *entry_at = at;
+                }
+                let waiting = found
+                    .ring
+                    .push_packet(frame, is_entry)
+                    .or(is_overdue.then_some(slot));
                 let is_news = found.ring.overflow() > found.overflow_reported;
                 if is_news && at.saturating_sub(found.overflow_event_at) >= OVERFLOW_EVENTS {
                     found.overflow_reported = found.ring.overflow();
@@ -261,6 +275,7 @@ impl State {
             attached: None,
             overflow_reported: 0,
             overflow_event_at: 0,
+            entry_at: [0; Slot::COUNT],
         };
         self.recordings.insert(recording, fresh);
     }
