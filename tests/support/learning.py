@@ -3,13 +3,11 @@
 Rows are written directly, so these tests do not depend on the features that usually write them.
 """
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from lecture_api.accounts.models import Person, PersonSubject
 from lecture_api.core.actor import Role
@@ -17,7 +15,6 @@ from lecture_api.core.clock import ManualClock, epoch_ms
 from lecture_api.core.database import Database
 from lecture_api.core.ids import new_id, random_id
 from lecture_api.gatherings.models import ConvenedPerson, Gathering, GatheringTransition, Recording
-from lecture_api.migrations.upgrade import upgrade
 from lecture_api.organisations.models import HomeAssignment, Organisation
 
 EVENING = datetime(2026, 3, 30, 11, 0, tzinfo=UTC)  # 19:00 in Shanghai
@@ -130,10 +127,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, url: str | None = None) -> AsyncIterator[Scene]:
-    """A fresh database with the scene in it."""
-    url = url or f"sqlite+aiosqlite:///{folder / 'scene.sqlite3'}"
-    await asyncio.to_thread(upgrade, url)
+async def scene(url: str) -> AsyncIterator[Scene]:
+    """The scene in a migrated, empty database."""
     database = Database(url)
     college, branch, gathering = new_id(), new_id(), new_id()
     async with database.write() as db:

@@ -4,6 +4,7 @@ hand.
 
 import csv
 import io
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -88,11 +89,21 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(request, tmp_path):
-    """SQLite, or PostgreSQL where a test asks for it by `indirect` parameters."""
-    wants_postgres = getattr(request, "param", "sqlite") == "postgres"
-    url = request.getfixturevalue("postgres").create_database() if wants_postgres else None
-    async with scene(tmp_path, url) as stage:
+async def desk(sqlite_url, tmp_path):
+    async with desk_on(sqlite_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def either_desk(either_url, tmp_path):
+    async with desk_on(either_url, tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def desk_on(url, tmp_path):
+    """The API on this database, with a gathering that convenes the branch."""
+    async with scene(url) as stage:
         recordings = FakeRecordings()
         recordings.status = {"state": "recording", "duration_ms": 0, "pieces": []}
         runtime = runtime_around(stage, tmp_path, recordings)
@@ -120,11 +131,8 @@ async def person_of(desk, subject):
         return found.person_id
 
 
-BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
-
-
-@pytest.mark.parametrize("desk", BOTH, indirect=True)
-async def test_leaving_half_way_and_watching_the_rest_becomes_one_record(desk):
+async def test_leaving_half_way_and_watching_the_rest_becomes_one_record(either_desk):
+    desk = either_desk
     host, stayed, left = await people(desk, 2)
     await desk.hold(host)
     await desk.attend(stayed, 0, 60)
@@ -338,8 +346,8 @@ async def test_delivery_of_media_is_presence_of_the_convened_only(desk):
     assert (await desk.ok(visitor, "GET", "/api/me/record"))["items"] == []
 
 
-@pytest.mark.parametrize("desk", BOTH, indirect=True)
-async def test_a_corrected_end_raises_the_record_and_the_map_follows(desk):
+async def test_a_corrected_end_raises_the_record_and_the_map_follows(either_desk):
+    desk = either_desk
     host, member = await people(desk)
     await desk.hold(host, minutes=180)
     await desk.attend(member, 0, 55)

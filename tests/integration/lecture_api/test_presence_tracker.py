@@ -15,10 +15,9 @@ from lecture_api.presence.tracker import Connection, PresenceTracker
 from tests.support.learning import scene
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def stage(request, tmp_path):
-    url = request.getfixturevalue("postgres").create_database() if request.param == "postgres" else None
-    async with scene(tmp_path, url) as found:
+@pytest.fixture
+async def stage(either_url):
+    async with scene(either_url) as found:
         yield found
 
 

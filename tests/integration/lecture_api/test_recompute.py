@@ -21,10 +21,9 @@ from tests.support.learning import scene
 MIN = 60_000
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def stage(request, tmp_path):
-    url = request.getfixturevalue("postgres").create_database() if request.param == "postgres" else None
-    async with scene(tmp_path, url) as found:
+@pytest.fixture
+async def stage(either_url):
+    async with scene(either_url) as found:
         yield found
 
 

@@ -34,7 +34,9 @@ class House:
         url = f"ws://{self.address}/api/gatherings/{self.stage.gathering_id}/channel{query}"
         headers = {"Cookie": f"subject={subject}"} if subject else {}
         origin = options.pop("origin", f"http://{self.address}")
-        async with connect(url, additional_headers=headers, origin=origin, **options) as socket:
+        async with connect(
+            url, additional_headers=headers, origin=origin, close_timeout=1, **options
+        ) as socket:
             yield Client(socket)
 
     async def state(self, state, minutes):
@@ -80,8 +82,8 @@ class Client:
 
 
 @pytest.fixture
-async def house(tmp_path):
-    async with scene(tmp_path) as stage:
+async def house(sqlite_url, tmp_path):
+    async with scene(sqlite_url) as stage:
         runtime = runtime_around(stage, tmp_path, FakeRecordings())
         tracker = PresenceTracker(stage.database, stage.clock)
         hub = RoomHub(runtime, tracker)
