@@ -18,6 +18,7 @@ export default defineConfig({
   },
   test: {
     environment: 'happy-dom',
+    environmentOptions: { happyDOM: { url: 'http://localhost/' } },
     include: ['tests/**/*.test.ts', 'src/**/*.test.ts'],
     restoreMocks: true,
     testTimeout: 20_000,

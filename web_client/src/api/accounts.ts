@@ -1,8 +1,8 @@
-import { call } from './client'
-import type { Locale, Me } from './types'
+import { answered, api } from './client'
+import type { Locale } from './types'
 
-export const signIn = (person_no: string, password: string) => call<Me>('POST', '/api/sign-in', { body: { person_no, password } })
-export const signOut = () => call<undefined>('POST', '/api/sign-out')
-export const readMe = () => call<Me>('GET', '/api/me')
-export const writeLocale = (locale: Locale) => call<unknown>('PUT', '/api/me/locale', { body: { locale } })
-export const writePassword = (old: string, fresh: string) => call<unknown>('PUT', '/api/me/password', { body: { old, new: fresh } })
+export const signIn = (person_no: string, password: string) => answered(api.POST('/api/sign-in', { body: { person_no, password } }))
+export const signOut = () => answered(api.POST('/api/sign-out'))
+export const readMe = () => answered(api.GET('/api/me'))
+export const writeLocale = (locale: Locale) => answered(api.PUT('/api/me/locale', { body: { locale } }))
+export const writePassword = (old: string, fresh: string) => answered(api.PUT('/api/me/password', { body: { old, new: fresh } }))

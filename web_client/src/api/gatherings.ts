@@ -1,23 +1,39 @@
-import { call } from './client'
-import type { Card, Detail, GatheringForm, HomeView, Listed, MediaGrant, StudioReport } from './types'
+import { answered, api } from './client'
+import { ApiError } from './errors'
+import type { Detail, GatheringChanges, GatheringForm, MediaGrant } from './types'
 
-export const readHome = () => call<HomeView>('GET', '/api/gatherings', { query: { view: 'home' } })
-export const listManaged = (cursor: string | null = null) => call<Listed<Card>>('GET', '/api/gatherings', { query: { view: 'manage', cursor } })
-export const readGathering = (id: string) => call<Detail>('GET', `/api/gatherings/${id}`)
-export const readGatheringByCode = (code: string) => call<Card>('GET', `/api/gatherings/by-code/${encodeURIComponent(code)}`)
-export const createGathering = (form: GatheringForm) => call<Detail>('POST', '/api/gatherings', { body: form })
-export const changeGathering = (id: string, changes: Partial<Omit<GatheringForm, 'organisation_id'>>) => call<Detail>('PATCH', `/api/gatherings/${id}`, { body: changes })
-export const scheduleGathering = (id: string) => call<Detail>('POST', `/api/gatherings/${id}/schedule`)
+const gathering = (gathering_id: string) => ({ path: { gathering_id } })
+
+/** One address answers two shapes; which one follows from `view`. */
+export async function readHome() {
+  const view = await answered(api.GET('/api/gatherings', { params: { query: { view: 'home' } } }))
+  if ('items' in view) throw new ApiError('unexpected', 200, 'a list came instead of the home view')
+  return view
+}
+export async function listManaged(cursor: string | null = null) {
+  const page = await answered(api.GET('/api/gatherings', { params: { query: { view: 'manage', cursor } } }))
+  if (!('items' in page)) throw new ApiError('unexpected', 200, 'the home view came instead of a list')
+  return page
+}
+export const readGathering = (id: string) => answered(api.GET('/api/gatherings/{gathering_id}', { params: gathering(id) }))
+export const readGatheringByCode = (code: string) => answered(api.GET('/api/gatherings/by-code/{code}', { params: { path: { code } } }))
+export const createGathering = (form: GatheringForm) => answered(api.POST('/api/gatherings', { body: form }))
+export const changeGathering = (id: string, changes: GatheringChanges) => answered(api.PATCH('/api/gatherings/{gathering_id}', { params: gathering(id), body: changes }))
+export const scheduleGathering = (id: string) => answered(api.POST('/api/gatherings/{gathering_id}/schedule', { params: gathering(id) }))
 
 /** What a host may do that changes the state; a state that does not allow it answers 409 `state_conflict`. */
 export type HostAction = 'start' | 'break' | 'continue' | 'end' | 'resume' | 'not-held'
-export const act = (id: string, action: HostAction) => call<Detail>('POST', `/api/gatherings/${id}/${action}`)
-export const cancelGathering = (id: string, reason: string) => call<Detail>('POST', `/api/gatherings/${id}/cancel`, { body: { reason } })
-export const correctEnd = (id: string, effective_end: string, reason: string) => call<Detail>('POST', `/api/gatherings/${id}/correct-end`, { body: { effective_end, reason } })
+export const act = (id: string, action: HostAction): Promise<Detail> => answered(api.POST(`/api/gatherings/{gathering_id}/${action}`, { params: gathering(id) }))
+export const cancelGathering = (id: string, reason: string) => answered(api.POST('/api/gatherings/{gathering_id}/cancel', { params: gathering(id), body: { reason } }))
+export const correctEnd = (id: string, effective_end: string, reason: string) => answered(api.POST('/api/gatherings/{gathering_id}/correct-end', { params: gathering(id), body: { effective_end, reason } }))
 
-export const requestMediaGrant = (id: string, purpose: 'watch' | 'publish', source?: 'camera' | 'screen') =>
-  call<MediaGrant>('POST', `/api/gatherings/${id}/media-grant`, { body: { purpose, ...(source === undefined ? {} : { source }) } })
-export const readStudio = (id: string) => call<StudioReport>('GET', `/api/gatherings/${id}/studio`)
+export async function requestMediaGrant(id: string, purpose: 'watch' | 'publish', source: 'camera' | 'screen' = 'camera'): Promise<MediaGrant> {
+  const grant = await answered(api.POST('/api/gatherings/{gathering_id}/media-grant', { params: gathering(id), body: { purpose, source } }))
+  // RTCIceServer knows absent members, not null ones.
+  const ice_servers = grant.ice_servers.map(({ urls, username, credential }) => ({ urls, ...(username == null ? {} : { username }), ...(credential == null ? {} : { credential }) }))
+  return { ...grant, ice_servers }
+}
+export const readStudio = (id: string) => answered(api.GET('/api/gatherings/{gathering_id}/studio', { params: gathering(id) }))
 
 export const calendarAddress = (id: string) => `/api/gatherings/${id}/calendar.ics`
 export const posterAddress = (id: string) => `/api/gatherings/${id}/poster`

@@ -1,15 +1,17 @@
-import { call } from './client'
-import type { Listed, MembershipStage, Person, PersonCategory, RoleName } from './types'
+import { answered, api } from './client'
+import type { PersonChanges, PersonForm, RoleName } from './types'
 
-export interface PersonForm { person_no: string; display_name: string; person_category: PersonCategory; membership_stage: MembershipStage; home_branch_id?: string; create_account: boolean }
-export type PersonChanges = Partial<Pick<PersonForm, 'display_name' | 'person_category' | 'membership_stage'>>
+const person = (person_id: string) => ({ path: { person_id } })
 
-export const listPeople = (filter: { q?: string; branch?: string; cursor?: string | null }) => call<Listed<Person>>('GET', '/api/people', { query: filter })
-export const createPerson = (form: PersonForm) => call<{ person: Person; one_time_password: string | null }>('POST', '/api/people', { body: form })
-export const changePerson = (id: string, changes: PersonChanges) => call<Person>('PATCH', `/api/people/${id}`, { body: changes })
+/** Empty filters are left out. */
+export const listPeople = ({ q, branch, cursor }: { q?: string; branch?: string; cursor?: string | null }) =>
+  answered(api.GET('/api/people', { params: { query: { q: q === '' ? null : (q ?? null), branch: branch === '' ? null : (branch ?? null), cursor: cursor ?? null } } }))
+export const createPerson = (form: PersonForm) => answered(api.POST('/api/people', { body: form }))
+export const changePerson = (id: string, changes: PersonChanges) => answered(api.PATCH('/api/people/{person_id}', { params: person(id), body: changes }))
 /** `from` is a day in Asia/Shanghai, YYYY-MM-DD. */
-export const assignHomeBranch = (id: string, organisation_id: string, from: string) => call<unknown>('PUT', `/api/people/${id}/home-branch`, { body: { organisation_id, from } })
-export const grantRole = (id: string, role: RoleName, organisation_id: string, until?: string) =>
-  call<unknown>('POST', `/api/people/${id}/roles`, { body: { role, organisation_id, ...(until === undefined ? {} : { until }) } })
-export const revokeRole = (id: string, grantId: string) => call<unknown>('DELETE', `/api/people/${id}/roles/${grantId}`)
-export const resetPassword = (id: string) => call<{ one_time_password: string }>('POST', `/api/people/${id}/password-reset`)
+export const assignHomeBranch = (id: string, organisation_id: string, from: string) =>
+  answered(api.PUT('/api/people/{person_id}/home-branch', { params: person(id), body: { organisation_id, from } }))
+export const grantRole = (id: string, role: RoleName, organisation_id: string) =>
+  answered(api.POST('/api/people/{person_id}/roles', { params: person(id), body: { role, organisation_id } }))
+export const revokeRole = (person_id: string, grant_id: string) => answered(api.DELETE('/api/people/{person_id}/roles/{grant_id}', { params: { path: { person_id, grant_id } } }))
+export const resetPassword = (id: string) => answered(api.POST('/api/people/{person_id}/password-reset', { params: person(id) }))

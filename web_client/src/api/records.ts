@@ -1,9 +1,8 @@
-import { call } from './client'
-import type { Evidence, Listed, MyCoverage, Reason, Roll, YearRecord } from './types'
+import { answered, api } from './client'
 
-export const readMyCoverage = (gathering: readonly string[]) => call<Listed<MyCoverage>>('GET', '/api/me/coverage', { query: { gathering } })
-export const readMyRecord = (year: number) => call<YearRecord>('GET', '/api/me/record', { query: { year } })
-export const readRoll = (id: string) => call<Roll>('GET', `/api/gatherings/${id}/roll`)
-export const readRollEvidence = (id: string, personId: string) => call<{ why: Reason[]; evidence: Evidence[] }>('GET', `/api/gatherings/${id}/roll/${personId}`)
+export const readMyCoverage = (gathering: readonly string[]) => answered(api.GET('/api/me/coverage', { params: { query: { gathering: [...gathering] } } }))
+export const readMyRecord = (year: number) => answered(api.GET('/api/me/record', { params: { query: { year } } }))
+export const readRoll = (gathering_id: string) => answered(api.GET('/api/gatherings/{gathering_id}/roll', { params: { path: { gathering_id } } }))
+export const readRollEvidence = (gathering_id: string, person_id: string) => answered(api.GET('/api/gatherings/{gathering_id}/roll/{person_id}', { params: { path: { gathering_id, person_id } } }))
 export const rollCsvAddress = (id: string) => `/api/gatherings/${id}/roll.csv`
-export const declareSelfStudy = (id: string) => call<unknown>('POST', `/api/gatherings/${id}/declare-self-study`)
+export const declareSelfStudy = (gathering_id: string) => answered(api.POST('/api/gatherings/{gathering_id}/declare-self-study', { params: { path: { gathering_id } } }))
