@@ -115,8 +115,12 @@ export class PeerLink {
     this.schedule(stepAfterEpochChange(this.options.environment.random()))
   }
 
-  close(): void {
+  /** @param isSessionGone the server has closed it already: nothing is left to delete there. */
+  close(isSessionGone = false): void {
     this.cancel()
+    if (isSessionGone) {
+      this.exchange = null
+    }
     this.dropConnection()
     this.setState('closed')
   }

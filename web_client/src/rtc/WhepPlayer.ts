@@ -94,9 +94,10 @@ export class WhepPlayer {
     this.link.renew(mediaEpoch)
   }
 
-  close(): void {
+  /** See PeerLink.close. */
+  close(isSessionGone = false): void {
     this.reporter.stop()
-    this.link.close()
+    this.link.close(isSessionGone)
     if (this.video !== null) {
       this.video.srcObject = null
     }

@@ -88,9 +88,10 @@ export class WhipPublisher {
     this.link.renew(mediaEpoch)
   }
 
-  close(): void {
+  /** See PeerLink.close. */
+  close(isSessionGone = false): void {
     this.reporter.stop()
-    this.link.close()
+    this.link.close(isSessionGone)
     this.events.clear()
   }
 

@@ -26,6 +26,8 @@ export interface StateEvent extends EventHead {
   readonly gathering_state: string
   readonly programme_ms: number
   readonly programme_running: boolean
+  /** Instant of `programme_ms` when it is not `at_ms`. */
+  readonly as_of_ms?: number
 }
 export interface ChatEvent extends EventHead {
   readonly kind: 'chat'

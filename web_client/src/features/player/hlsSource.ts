@@ -7,6 +7,9 @@ export interface HlsOptions {
   failed: (why: 'expired' | 'network' | 'media') => void
 }
 
+/** While a lecture is on, fetch what its replay will need, so that it plays the moment the lecture ends. */
+export const preloadHls = (): void => void import('hls.js/light')
+
 export async function attachHls(video: HTMLVideoElement, url: string, options: HlsOptions): Promise<HlsSource> {
   // Chromium says "maybe" to canPlayType without being able to: MSE is asked first (toolchain.md §6).
   if (typeof MediaSource !== 'undefined' || 'ManagedMediaSource' in window) {

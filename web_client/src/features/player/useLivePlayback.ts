@@ -113,8 +113,8 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected 
     mode.value = 'webrtc'
   }
 
-  function stopWebRtc(): void {
-    player?.close()
+  function stopWebRtc(isSessionGone = false): void {
+    player?.close(isSessionGone)
     player = null
     clearTimeout(noFrameTimer)
   }
@@ -141,7 +141,8 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected 
   })
   onScopeDispose(() => {
     isClosed = true
-    stopWebRtc()
+    // When the lecture ended, the server has closed the session; leaving in between it hears from DTLS anyway.
+    stopWebRtc(!isMediaExpected.value)
     leavePlaylist()
   })
 

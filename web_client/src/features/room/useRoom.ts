@@ -83,7 +83,7 @@ export function useRoom(gatheringId: string) {
     else if (event.kind === 'recording') isRecording.value = event.recording
     else if (event.kind === 'publications') isPublished.value = event.live
     else if (event.kind === 'state') {
-      clock.value = { programmeMs: event.programme_ms, running: event.programme_running, serverMs: event.at_ms }
+      clock.value = { programmeMs: event.programme_ms, running: event.programme_running, serverMs: event.as_of_ms ?? event.at_ms }
       if (isHistory) return // The hello that brought it is newer.
       pageState.value = event.page_state as PageState
       news.emit('moved', pageState.value)

@@ -25,14 +25,14 @@ export function usePublication(gatheringId: string, source: PublishedSource, cod
     fresh.start(tracks)
   }
 
-  function stop(): void {
-    publisher?.close()
+  function stop(isSessionGone = false): void {
+    publisher?.close(isSessionGone)
     publisher = null
     state.value = 'idle'
     reason.value = null
     stats.value = null
   }
-  onScopeDispose(stop)
+  onScopeDispose(() => stop())
 
   return {
     state, reason, stats, start, stop,

@@ -14,7 +14,7 @@ export function useScreen(publication: Publication) {
       media.value = captured
       problem.value = null
       const [video] = captured.getVideoTracks()
-      video?.addEventListener('ended', unshare)
+      video?.addEventListener('ended', () => unshare())
       publication.start({ video: video ?? null, audio: null })
     } catch (thrown) {
       const reason = thrown instanceof MediaError ? thrown.reason : 'unknown'
@@ -23,12 +23,12 @@ export function useScreen(publication: Publication) {
     }
   }
 
-  function unshare(): void {
-    publication.stop()
+  function unshare(isSessionGone = false): void {
+    publication.stop(isSessionGone)
     stopTracks(media.value)
     media.value = null
   }
-  onScopeDispose(unshare)
+  onScopeDispose(() => unshare())
   return { media, problem, isPossible: canCaptureScreen(), share, unshare, toggle: () => (media.value === null ? share() : unshare()) }
 }
 export type Screen = ReturnType<typeof useScreen>

@@ -70,8 +70,9 @@ export function useStudio(load: Load<Detail>, detail: Readonly<Ref<Detail>>) {
   function leaveAir(): void {
     joined.value = false
     sessionStorage.removeItem(onAirKey)
-    screen.unshare()
-    camera.stop()
+    // Only after End: the server has closed the room.
+    screen.unshare(true)
+    camera.stop(true)
   }
 
   async function end(): Promise<boolean> {
