@@ -66,7 +66,8 @@ async def studio(runtime: Runtime, admission: Admission, recording: Recording | 
         PublicationOut.model_validate({name: item.get(name) for name in PublicationOut.model_fields})
         for item in room.get("publications", [])
     ]
-    viewers = max(runtime.viewer_counts.now(gathering.id), room.get("viewers", 0))
+    # People, hosts left out, as the room is told; the node's sessions hold the desk's own mirror too.
+    viewers = runtime.viewer_counts.now(gathering.id)
     return Studio(
         viewers=viewers,
         peak_viewers=max(gathering.peak_viewers, runtime.viewer_counts.peak(gathering.id), viewers),
