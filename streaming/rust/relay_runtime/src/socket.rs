@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::str::FromStr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::EngineError;
+use crate::sys;
 
 /// Room for what arrives, or waits to leave, while the worker is busy with a burst.
 const BUFFER_BYTES: usize = 4 << 20;
@@ -68,9 +70,11 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // The system may grant less; a smaller buffer only costs packets under load.
-    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    if !sys::force_buffers(socket.as_raw_fd(), BUFFER_BYTES) {
+        // The system may grant less; a smaller buffer only costs packets under load.
+        let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
+        let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    }
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

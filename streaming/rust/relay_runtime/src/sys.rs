@@ -257,6 +257,18 @@ pub fn send_batch(fd: RawFd, arena: &[u8], messages: &[Outgoing]) -> io::Result<
     }
 }
 
+/// Sets receive and send buffer beyond the system's limit; tells whether the caller was allowed to (CAP_NET_ADMIN).
+pub fn force_buffers(fd: RawFd, bytes: usize) -> bool {
+    let size = bytes as libc::c_int;
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    let set = |option| {
+        let pointer: *const libc::c_int = &raw const size;
+        // SAFETY: the pointer is to an int of the stated length.
+        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, pointer.cast(), length) == 0 }
+    };
+    set(libc::SO_RCVBUFFORCE) && set(libc::SO_SNDBUFFORCE)
+}
+
 /// Whether the kernel knows UDP GSO on this socket.
 pub fn supports_gso(fd: RawFd) -> bool {
     let size: libc::c_int = 1200;
