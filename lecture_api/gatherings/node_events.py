@@ -20,6 +20,8 @@ from lecture_api.gatherings.states import GatheringState, Step
 _log = structlog.get_logger(__name__)
 _WAIT_S = 15.0
 _RETRY_S = 1.0
+# Delivery reports of a full room trickle in one by one; they are committed together (joints.md §8).
+_GATHER_S = 0.3
 
 
 class NodeEventIngester:
@@ -34,7 +36,8 @@ class NodeEventIngester:
         """Pull for ever."""
         while True:
             try:
-                await self.pull(wait_s=_WAIT_S)
+                if await self.pull(wait_s=_WAIT_S):
+                    await asyncio.sleep(_GATHER_S)
             except MediaNodeError as error:
                 _log.warning("media_node_unreachable", error=str(error))
                 await asyncio.sleep(_RETRY_S)
