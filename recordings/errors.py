@@ -42,6 +42,13 @@ class RecordingNotFound(RecordingsError):
     status = 404
 
 
+class StorageFailed(RecordingsError):
+    """The disk does not take what must be written; nothing recorded is lost, the call may be repeated."""
+
+    code = "storage_failed"
+    status = 507
+
+
 class BadRequest(RecordingsError):
     """The request body or an identifier has not the promised form."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from recordings.archive import Archive
 from recordings.audio.source import AudioSource
-from recordings.clock.pieces import FRAME_TICKS, Piece
+from recordings.clock.pieces import Piece
 from recordings.clock.source import PublisherClocks
 from recordings.errors import FeedError, MalformedPacket
 from recordings.feed.control import ControlEvent, parse_control
@@ -26,8 +26,10 @@ _COMMIT_NS = (
     500_000_000  # Half the longest part: with what is still in flight, never more than 1 s is at stake.
 )
 _RETRY_NS = 1_000_000_000
+_RESUME_MARGIN_BYTES = 16 << 20  # So that a disk at its limit does not make a gap each second.
 _FLUSH_NS = 60_000_000_000
 _KEY_FRAME_RETRY_NS = 1_000_000_000
+_RESUME_MARGIN_BYTES = 16 << 20  # So that a disk at its limit does not make a gap each second.
 
 
 class Pipeline:
@@ -309,13 +311,15 @@ class Pipeline:
         self._writer = None
         self._update_ack()
 
-    def close(self, cause: str, *, is_final: bool = False) -> None:
-        """End the run: everything received is written; `is_final` finishes the recording."""
+    def close(self, cause: str) -> None:
+        """End the run: everything received is written, as far as the disk takes it."""
         for name, source in self._sources.items():
             self._pull(name, source, self._now_ns + _FLUSH_NS)
         self._close_piece(cause)
-        if is_final:
-            self._archive.commit([], [{"kind": "finished", "at_ms": self._wall_ms()}])
+
+    def journal_finished(self) -> None:
+        """Finish the recording after `close`. Raises: OSError when not even one line fits on the disk."""
+        self._archive.commit([], [{"kind": "finished", "at_ms": self._wall_ms()}])
 
     def _commit(self, media: list[tuple[str, bytes]], entries: list[Entry]) -> bool:
         """Commit; on a full disk pause instead (joints.md §6: the lecture goes on, the gap is marked)."""
@@ -339,7 +343,7 @@ class Pipeline:
         if self._now_ns < self._retry_ns:
             return
         self._retry_ns = self._now_ns + _RETRY_NS
-        if self._archive.free_bytes() < self._reserve_bytes + FRAME_TICKS:
+        if self._archive.free_bytes() < self._reserve_bytes + _RESUME_MARGIN_BYTES:
             return
         catalogue = self._archive.catalogue
         entries: list[Entry] = []

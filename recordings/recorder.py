@@ -5,6 +5,7 @@ of file means the supervisor is gone) and reads one JSON status a line from stdo
 """
 
 import argparse
+import errno
 import json
 import os
 import selectors
@@ -24,7 +25,7 @@ from recordings.storage import LocalStorage
 _CONNECT_RETRY_S = 0.25
 _TICK_S = 0.1
 _DRAIN_QUIET_S = 0.15
-_DRAIN_LONGEST_S = 1.0
+_DRAIN_LONGEST_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ class Recorder:
             is_final = self._is_finishing or pipeline.is_ended
             if is_final:
                 self._say("finishing", pipeline)
-            pipeline.close("finished" if is_final else cause, is_final=is_final)
+            pipeline.close("finished" if is_final else cause)
+            if is_final:
+                pipeline.journal_finished()
             self._say("finished" if is_final else "stopped", pipeline)
             if feed:
                 feed.close()
@@ -141,7 +144,7 @@ class Recorder:
                 self._say(pipeline.state, pipeline)
                 if pipeline.is_ended:
                     return "finished"
-                if self._is_stopping:  # Take what the engine has sent already, but no longer than a second.
+                if self._is_stopping:  # Take what the engine has sent already, but not for long.
                     now = time.monotonic()
                     stop_at = stop_at or now + _DRAIN_LONGEST_S
                     if now >= stop_at or (not is_ready and now_ns - last_ns > _DRAIN_QUIET_S * 1e9):
@@ -213,13 +216,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return recorder.run()
     except RecordingsError as error:
-        sys.stdout.write(
-            json.dumps({"state": "failed", "warnings": [], "error": error.code, "counters": {}}) + "\n"
-        )
-        sys.stdout.flush()
+        _fail(error.code)
         return 4
     except BrokenPipeError:
-        return 5
+        return 5  # The supervisor is gone, and with it who reads the status.
+    except OSError as error:
+        _fail(f"storage_{errno.errorcode.get(error.errno or 0, 'failed').lower()}")
+        return 6
+
+
+def _fail(code: str) -> None:
+    sys.stdout.write(json.dumps({"state": "failed", "warnings": [], "error": code, "counters": {}}) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recordings.archive import finish_at_rest
-from recordings.errors import RecordingLocked
+from recordings.errors import StorageFailed
 from recordings.settings import RecordingsSettings
 
 _FINISH_S = 10.0
@@ -153,14 +153,16 @@ class Supervisor:
         self._children[recording_id] = RecorderChild(self._settings, recording_id, room, feed_socket)
 
     async def finish(self, recording_id: str) -> None:
-        """Finish a recording, whether a recorder runs or not."""
+        """Finish a recording, whether a recorder runs or not. Raises: StorageFailed, to be tried again."""
         child = self._children.get(recording_id)
         if child:
             child.status = {**child.status, "state": "finishing"}
             await child.finish()
             self._children.pop(recording_id, None)
-        with contextlib.suppress(RecordingLocked):
+        try:
             await asyncio.to_thread(finish_at_rest, self.directory(recording_id))
+        except OSError as error:
+            raise StorageFailed(f"disk takes no more: {error.strerror}") from error
 
     async def delete(self, recording_id: str) -> None:
         """End its recorder and remove its directory."""

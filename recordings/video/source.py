@@ -22,7 +22,8 @@ class Picture:
     Attributes:
         capture_ns: engine clock of its presentation.
         is_reordered: its source sends B-frames.
-        sequence: extended sequence number of its last packet; source: publication id.
+        sequence: extended sequence number of its last packet.
+        kind: "camera" or "screen".
     """
 
     capture_ns: int
@@ -33,6 +34,7 @@ class Picture:
     first_feed_seq: int
     sequence: int
     publication: int
+    kind: str
 
 
 class VideoSource:
@@ -115,6 +117,7 @@ class VideoSource:
             unit.first_feed_seq,
             unit.sequence,
             self.publication,
+            self.kind,
         )
 
     def _update_config(self, unit: AccessUnit) -> bool:

@@ -13,6 +13,8 @@ from recordings.slate import slate_picture
 from recordings.video.source import Picture
 
 _FREEZE_TICKS = TICKS_PER_S  # joints.md §6: a slate after 1 s without video.
+# Chromium repeats a screen that does not change once a second only, and not to the millisecond.
+_SCREEN_FREEZE_TICKS = 3 * TICKS_PER_S
 _HOLD_TICKS = TICKS_PER_S // 4  # How late a picture may come without being overtaken by the slate.
 _USUAL_TICKS = TICKS_PER_S // 30
 
@@ -70,6 +72,11 @@ class VideoTrack:
         """Decode time of the newest picture, or the end of what was recorded."""
         return self._pending.decode if self._pending else self._end
 
+    @property
+    def _freeze_ticks(self) -> int:
+        picture = self._pending.picture if self._pending else None
+        return _SCREEN_FREEZE_TICKS if picture and picture.kind == "screen" else _FREEZE_TICKS
+
     def add(self, picture: Picture) -> None:
         """Take the next picture in decode order."""
         presentation = self._piece.ticks(picture.capture_ns)
@@ -94,15 +101,15 @@ class VideoTrack:
         self._has_begun = True
 
     def advance(self, now_ticks: int) -> None:
-        """Let time pass: freeze ends after 1 s, in a slate (program) or at the end of a range."""
+        """Let time pass: a freeze ends after a while, in a slate (program) or at the end of a range."""
         limit = now_ticks - _HOLD_TICKS
         if not self._with_slate:
-            if self._pending and self._pending.decode + _FREEZE_TICKS <= limit:
-                self._complete(self._pending.decode + _FREEZE_TICKS)
+            if self._pending and self._pending.decode + self._freeze_ticks <= limit:
+                self._complete(self._pending.decode + self._freeze_ticks)
             return
-        while self.last_decode + _FREEZE_TICKS <= limit:
+        while self.last_decode + self._freeze_ticks <= limit:
             # Without any picture yet the slate begins at the piece's start, else when the freeze ends.
-            begin = self._pending.decode + _FREEZE_TICKS if self._pending else self._end
+            begin = self._pending.decode + self._freeze_ticks if self._pending else self._end
             self._complete(begin)
             self._pending = _Pending(begin, 0, None)
             self._has_begun = True

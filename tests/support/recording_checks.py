@@ -48,7 +48,8 @@ class DirectFeed:
         self.pipeline.key_frame_requests.clear()
 
     def finish(self) -> Catalogue:
-        self.pipeline.close("finished", is_final=True)
+        self.pipeline.close("finished")
+        self.pipeline.journal_finished()
         self.archive.close()
         return self.archive.catalogue
 

@@ -237,3 +237,13 @@ def test_b_frames_are_recorded_with_a_warning_and_keep_their_presentation_order(
     assert len(frames) == 200
     # The first few pictures pass before reordering is known.
     assert [b - a for a, b in pairwise(frames[10:])] == pytest.approx([0.04] * 189, abs=0.001)
+
+
+def test_screen_that_does_not_change_is_no_missing_picture(tmp_path: Path) -> None:
+    feed = DirectFeed(tmp_path / "r")
+    feed.control({"event": "source", "slot": "V0", "publication": 10, "codec": "H264", "source": "screen"})
+    for event in Publisher(100.0, fps=1).events(20):
+        if not (event[1] == "V0" and event[2] == "rtp" and 8 < event[0] / 1e9 - 100 < 9):
+            feed.put(event)
+    catalogue = feed.finish()
+    assert not any(segment.is_slate for segment in catalogue.renditions["V0"])
