@@ -21,6 +21,8 @@ from lecture_api.room_channel.errors import CloseCode
 OUTBOX_FRAMES: Final = 2_000
 PING_EVERY_S: Final = 2.0
 DEAD_AFTER_S: Final = 5.0
+FLUSH_S: Final = 2.0
+"""How long an ended channel may take to send what is posted; a dead line takes nothing any more."""
 
 
 def frame_of(kind: str, **members: Any) -> str:
@@ -46,6 +48,7 @@ class ChannelConnection:
     sent_seq: int = 0
     wants_roster: bool = False
     close_code: int | None = None
+    writer: asyncio.Task[None] | None = None
     checked_s: float = field(init=False)
     _outbox: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(OUTBOX_FRAMES))
 
@@ -76,10 +79,12 @@ class ChannelConnection:
         self._outbox.put_nowait(frame)
 
     def end(self, code: int) -> None:
-        """Close after what is in the outbox has been sent."""
+        """Close after what is in the outbox has been sent, or could not be."""
         if self.close_code is None:
             self.close_code = code
             self._outbox.put_nowait(None)
+            if self.writer is not None:
+                asyncio.get_running_loop().call_later(FLUSH_S, self.writer.cancel)
 
     async def write(self) -> None:
         """Send what is posted until the end; the only task that writes to this WebSocket."""

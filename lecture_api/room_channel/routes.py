@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
@@ -30,6 +30,7 @@ from lecture_api.room_channel.room import Room
 
 #: Codes with which a client says that it leaves; anything else is a broken line.
 GOODBYES = frozenset({1000, 1001, 1005})
+GOODBYE_WAIT_S = 1.0
 # What a closed connection without a close frame is called (RFC 6455 §7.1.5).
 _ABNORMAL_CLOSURE = 1006
 
@@ -72,30 +73,36 @@ async def _admit(websocket: WebSocket, runtime: Runtime, gathering_id: uuid.UUID
 
 
 async def _serve(room: Room, connection: ChannelConnection, runtime: Runtime, after: int | None) -> None:
-    writer = asyncio.create_task(connection.write(), name="channel-writer")
+    writer = connection.writer = asyncio.create_task(connection.write(), name="channel-writer")
     said_goodbye = False
     try:
         await room.join(connection, after)
         reader = asyncio.create_task(_read(room, connection, runtime), name="channel-reader")
         # Whoever ends first ends the channel: the client by leaving, the server through the writer.
         await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        if connection.close_code is None:
+            # The writer may have noticed first that the client closed; the reader knows how.
+            await asyncio.wait({reader}, timeout=GOODBYE_WAIT_S)
         if reader.done():
             said_goodbye = reader.result() in GOODBYES
         else:
-            reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+            await _cancelled(reader)
     finally:
         await room.leave(connection, said_goodbye=said_goodbye)
-        writer.cancel()
-        with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-            await writer
-        if websocket_is_open(connection.websocket):
-            with contextlib.suppress(RuntimeError):
-                await connection.websocket.close(connection.close_code or 1000)
+        await _cancelled(writer)
+        if _is_open(connection.websocket):
+            with contextlib.suppress(RuntimeError, TimeoutError):
+                await asyncio.wait_for(connection.websocket.close(connection.close_code or 1000), 1)
 
 
-def websocket_is_open(websocket: WebSocket) -> bool:
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end, however it ends: a broken line is no news here."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, OSError):
+        await task
+
+
+def _is_open(websocket: WebSocket) -> bool:
     """Whether neither side has closed."""
     return (websocket.client_state, websocket.application_state) == (
         WebSocketState.CONNECTED,
