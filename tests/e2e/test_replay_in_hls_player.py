@@ -1,4 +1,4 @@
-"""A recording with slate, gap and changed picture sizes in real Chromium, by the web client's player library."""
+"""A recording with slate, gap and changed picture sizes, in real Chromium by the player the web client uses."""
 
 import asyncio
 import contextlib
