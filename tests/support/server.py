@@ -1,4 +1,4 @@
-"""`zhijian serve` as a real process with its own ports and data, for tests that start, kill and restart it."""
+"""`zhijian serve` as a real process with its own ports and data, for tests that start, kill, restart it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A person in a real browser: signing in through the page, and what their peer connections and player really do."""
+"""A person in a real browser: signing in through the page, and what their connections and player really do."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ async () => {
     for (const one of stats.values()) {
       if (one.type === 'inbound-rtp') {
         found[one.kind] = {
-          codec: stats.get(one.codecId)?.mimeType, frames: one.framesDecoded ?? 0, energy: one.totalAudioEnergy ?? 0,
+          codec: stats.get(one.codecId)?.mimeType,
+          frames: one.framesDecoded ?? 0,
+          energy: one.totalAudioEnergy ?? 0,
         }
       }
       if (one.type === 'transport') found.transport = { dtls: one.tlsVersion, srtp: one.srtpCipher }
