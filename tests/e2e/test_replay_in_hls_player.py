@@ -1,4 +1,4 @@
-"""A recording with slate, gap and changed picture sizes, in real Chromium by the player the web client uses."""
+"""A recording with slate, gap and changed picture sizes, played in Chromium by the web client's library."""
 
 import asyncio
 import contextlib
