@@ -24,6 +24,7 @@ from lecture_api.core.problem_details import PROBLEM_RESPONSES
 from lecture_api.core.runtime import CurrentRuntime, Runtime
 from lecture_api.core.security import new_password
 from lecture_api.core.wire_types import Page
+from lecture_api.organisations.events import HomeMoved
 from lecture_api.organisations.homes import move_home
 from lecture_api.organisations.tree import load_tree
 
@@ -109,6 +110,7 @@ async def move_person(
             valid_from=body.valid_from,
             now=runtime.clock.now(),
         )
+        await runtime.hooks.publish(db, HomeMoved(person_id, body.valid_from))
     return await _person_out(runtime, person_id)
 
 

@@ -19,6 +19,7 @@ from lecture_api.gatherings.events import EndCorrected, GatheringEnded, Gatherin
 from lecture_api.gatherings.models import ConvenedPerson, Gathering
 from lecture_api.gatherings.schemas import Card
 from lecture_api.gatherings.states import ON_AIR, GatheringState
+from lecture_api.organisations.events import HomeMoved
 from lecture_api.records.attendance import MakeupStatus
 from lecture_api.records.coverage import Coverage, cover
 from lecture_api.records.credit import ANNUAL_TARGET_HUNDREDTHS, CreditCategory
@@ -26,6 +27,7 @@ from lecture_api.records.evidence_lines import Line, live_lines, replay_lines
 from lecture_api.records.inputs import GatheringInputs, load_inputs
 from lecture_api.records.ledger import Account, accounts
 from lecture_api.records.models import AttendanceRecord, CreditEntry
+from lecture_api.records.rebooking import rebook
 from lecture_api.records.recompute import JUDGED, forget, recompute
 from lecture_api.records.schemas import CoverageOut, MyCoverageOut, RecordItemOut, YearRecordOut
 from lecture_api.records.views import (
@@ -69,6 +71,10 @@ def register(runtime: Runtime) -> None:
         if event.before in JUDGED and GatheringState(event.after) in ON_AIR:
             await forget(db, event.gathering_id)
 
+    async def on_moved(db: AsyncSession, event: HomeMoved) -> None:
+        await rebook(db, event.person_id, event.valid_from, runtime.clock.now())
+
+    runtime.hooks.in_transaction(HomeMoved, on_moved)
     runtime.hooks.in_transaction(GatheringEnded, on_ended)
     runtime.hooks.in_transaction(EndCorrected, on_corrected)
     runtime.hooks.in_transaction(RecordingMapped, on_mapped)

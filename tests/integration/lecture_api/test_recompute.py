@@ -1,17 +1,21 @@
 """Evidence in the database becomes records and credit; real SQLite, no HTTP."""
 
 import uuid
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from lecture_api.accounts.models import PersonSubject
 from lecture_api.core.clock import epoch_ms
 from lecture_api.core.ids import new_id
 from lecture_api.gatherings.models import Gathering
+from lecture_api.organisations.homes import move_home
+from lecture_api.organisations.models import Organisation
 from lecture_api.presence.tracker import Connection, PresenceTracker
 from lecture_api.records.models import AttendanceRecord, CreditEntry, CreditRuleVersion
+from lecture_api.records.rebooking import rebook
 from lecture_api.records.recompute import forget, recompute
 from lecture_api.replays.claims import Claim, accept, open_watch, resume_position_ms
 from lecture_api.replays.errors import WatchNotFoundError
@@ -262,3 +266,43 @@ async def test_a_later_map_re_derives_what_claims_cover(stage):
     record = await record_of(stage, subject)
     assert record.spans == [["replay", 5 * MIN, 25 * MIN]]
     assert epoch_ms(record.computed_at) == epoch_ms(stage.clock.now())
+
+
+async def test_a_backdated_home_reverses_and_posts_for_the_right_organisation(stage):
+    subject = await stage.add_person()
+    await attend(stage, subject, (0, 60))
+    await hold(stage)
+    await judge(stage)
+    other = new_id()
+    async with stage.database.write() as db:
+        db.add(
+            Organisation(
+                id=other,
+                code="O30",
+                name="O30",
+                org_type="branch",
+                branch_kind=None,
+                parent_id=stage.college_id,
+                created_at=stage.at(0),
+            )
+        )
+        await db.flush()
+        person = await db.get_one(PersonSubject, subject)
+        await move_home(
+            db,
+            person_id=person.person_id,
+            organisation_id=other,
+            valid_from=date(2026, 3, 1),
+            now=stage.clock.now(),
+        )
+        assert await rebook(db, person.person_id, date(2026, 3, 1), stage.clock.now()) == 1
+        assert await rebook(db, person.person_id, date(2026, 3, 1), stage.clock.now()) == 0
+        assert await rebook(db, person.person_id, date(2027, 1, 1), stage.clock.now()) == 0
+    assert await ledger_of(stage, subject) == [
+        ("post", 100, "live"),
+        ("reversal", -100, "live"),
+        ("post", 100, "live"),
+    ]
+    async with stage.database.read() as db:
+        rows = (await db.scalars(select(CreditEntry).order_by(CreditEntry.id))).all()
+    assert [row.organisation_id for row in rows] == [stage.branch_id, stage.branch_id, other]
