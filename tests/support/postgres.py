@@ -29,7 +29,7 @@ class PostgresCluster:
         self._port = port
         self._made = 0
 
-    def new_database(self) -> str:
+    def create_database(self) -> str:
         """Make an empty database; returns its SQLAlchemy URL."""
         self._made += 1
         name = f"zhijian_{self._made}"

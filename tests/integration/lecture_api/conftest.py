@@ -19,7 +19,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[PostgresCluster]:
+def postgres() -> Iterator[PostgresCluster]:
     with running_postgres() as cluster:
         yield cluster
 
@@ -37,8 +37,8 @@ def either_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         url: str = request.getfixturevalue("sqlite_url")
         return url
-    cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
-    fresh = cluster.new_database()
+    cluster: PostgresCluster = request.getfixturevalue("postgres")
+    fresh = cluster.create_database()
     upgrade(fresh)
     return fresh
 

@@ -1,14 +1,24 @@
 """Rules the database itself keeps, the same on SQLite and PostgreSQL."""
 
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from lecture_api.core.database import Database
 from lecture_api.core.ids import new_id
-from lecture_api.gatherings.models import AttendancePolicy, ConvenedPerson, EndCorrection, GatheringTransition
+from lecture_api.gatherings.models import (
+    AttendancePolicy,
+    ConvenedPerson,
+    EndCorrection,
+    GatheringTransition,
+    ServiceHeartbeat,
+)
+from lecture_api.migrations.model_registry import metadata
 from lecture_api.migrations.upgrade import current_revision, downgrade, head_revision, sync_url, upgrade
 from lecture_api.organisations.errors import HomeAssignmentOverlapsError
 from lecture_api.organisations.homes import home_branch_on, move_home
@@ -99,7 +109,7 @@ async def test_evidence_tables_refuse_update_and_delete(either_place: College) -
     async with either_place.runtime.database.write() as db:
         db.add(
             EndCorrection(
-                gathering_id=gathering_id if either_place.runtime.database.is_sqlite is None else _uuid(gathering_id),
+                gathering_id=uuid.UUID(gathering_id),
                 effective_end=either_place.clock.now(),
                 reason="x",
                 actor_subject_id=new_id(),
@@ -115,15 +125,7 @@ async def test_evidence_tables_refuse_update_and_delete(either_place: College) -
                     await db.execute(text(statement))
 
 
-def _uuid(value: str):  # type: ignore[no-untyped-def]
-    import uuid
-
-    return uuid.UUID(value)
-
-
 async def test_instants_come_back_aware_and_to_the_microsecond(either_url: str) -> None:
-    from lecture_api.gatherings.models import ServiceHeartbeat
-
     database = Database(either_url)
     at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
     try:
@@ -139,11 +141,6 @@ async def test_instants_come_back_aware_and_to_the_microsecond(either_url: str) 
 
 
 def test_migrations_lead_to_what_the_models_say_and_back(either_url: str) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    from lecture_api.migrations.model_registry import metadata
-
     assert current_revision(either_url) == head_revision()
     engine = create_engine(sync_url(either_url))
     try:
