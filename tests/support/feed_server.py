@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections import deque
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,8 @@ class FeedServer:
                     )
                     if self._is_closed or self._peer is not peer:
                         return
-                    batch = [data for seq, data in self._ring if seq > self._sent]
+                    known = self._sent + 1 - self._ring[0][0] if self._ring else 0
+                    batch = [data for _, data in islice(self._ring, max(0, known), None)]
                     upto = self._next_seq - 1
                 peer.sendall(b"".join(batch))
                 with self._condition:

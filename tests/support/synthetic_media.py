@@ -5,6 +5,7 @@ sound card's clock, so by N ppm the n-th burst moves away from the n-th flash: `
 `flash_s` say when each really happened.
 """
 
+import heapq
 import math
 import struct
 from array import array
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from operator import itemgetter
 
 import av
 
@@ -183,18 +185,12 @@ class Publisher:
 
     def events(self, until_s: float, video_slot: str = "V0", audio_slot: str = "A0") -> Iterator[MediaEvent]:
         """Yield (arrival ns, slot, "rtp" | "rtcp", publication, packet) in order of arrival."""
-        pending = [
+        yield from heapq.merge(
             self._video(until_s, video_slot),
             self._audio(until_s, audio_slot),
             self._reports(until_s, video_slot, audio_slot),
-        ]
-        heads = [next(iterator, None) for iterator in pending]
-        while True:
-            best = min((i for i, head in enumerate(heads) if head), key=lambda i: heads[i][0], default=None)
-            if best is None:
-                return
-            yield heads[best]
-            heads[best] = next(pending[best], None)
+            key=itemgetter(0),
+        )
 
     def _video(self, until_s: float, slot: str) -> Iterator[MediaEvent]:
         pictures = encoded_video(self.fps, self.width, self.height)
