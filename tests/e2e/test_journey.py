@@ -1,5 +1,5 @@
 """From a lecturer's browser to a member's learning record: the whole main path of the product, with the
-server killed once in between. Pictures go to build/screenshots/journey/, figures to build/bench/journey.json."""
+server killed once in between. Pictures: build/screenshots/journey/, figures: build/bench/journey.json."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""A person in a real browser: signing in through the page, and what their connections and player really do."""
+"""A person in a real browser: signing in through the page, and what their connections and player do."""
 
 from pathlib import Path
 from typing import Any
