@@ -7,6 +7,7 @@ export function useDates() {
   const { locale } = useI18n()
   const bound = (format: (instant: string | Date, locale: Locale) => string) => (instant: string | Date) => format(instant, locale.value as Locale)
   return {
+    exactTime: bound(dates.exactTime),
     clockTime: bound(dates.clockTime),
     shortDay: bound(dates.shortDay),
     fullDay: bound(dates.fullDay),

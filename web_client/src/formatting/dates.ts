@@ -17,6 +17,8 @@ const put = (instant: string | Date, locale: Locale, options: Intl.DateTimeForma
 
 /** 19:05 */
 export const clockTime = (instant: string | Date, locale: Locale) => put(instant, locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+/** 19:05:09 */
+export const exactTime = (instant: string | Date, locale: Locale) => put(instant, locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
 /** 11月23日 · 23 Nov */
 export const shortDay = (instant: string | Date, locale: Locale) => put(instant, locale, { month: locale === 'en' ? 'short' : 'long', day: 'numeric' })
 /** 周一 · Mon */

@@ -1,5 +1,6 @@
 /** A record item told as lines: what was covered when, what is missing; wall times come from the evidence itself. */
 import type { Evidence, RecordItem } from '@/api/types'
+import { playTime } from './amounts'
 import { stretches } from './coverage'
 
 export interface RecordLine {
@@ -60,12 +61,13 @@ export function standing(item: Pick<RecordItem, 'attendance_status' | 'makeup_st
   return 'warn'
 }
 
-/** Numbers of a why-line as people read them: minutes from ms, percent from hundredths; short times keep seconds. */
+/** Numbers of a why-line as people read them: play times from ms, percent from hundredths; graces in minutes, bridged silence in seconds. */
 export function whyParams(params: Record<string, string | number>): Record<string, string | number> {
   return Object.fromEntries(Object.entries(params).map(([name, value]): [string, string | number] => {
     if (typeof value !== 'number') return [name, value]
     if (name === 'ms') return ['seconds', Math.round(value / 1000)]
-    if (name.endsWith('_ms')) return [name.slice(0, -3), Math.floor(value / 60_000)]
+    if (name === 'grace_ms') return ['grace', Math.floor(value / 60_000)]
+    if (name.endsWith('_ms')) return [name.slice(0, -3), playTime(value)]
     if (name.endsWith('_hundredths')) return [name.replace('_hundredths', '_share'), Math.floor(value / 100)]
     return [name, value]
   }))

@@ -89,6 +89,6 @@ describe('a record told as lines', () => {
   })
 
   it('turns the numbers of a reason into what people read', () => {
-    expect(whyParams({ covered_ms: 27 * minute, percent_hundredths: 9111, percent: 90, ms: 22_000 })).toEqual({ covered: 27, percent_share: 91, percent: 90, seconds: 22 })
+    expect(whyParams({ covered_ms: 461_000, percent_hundredths: 9111, percent: 90, ms: 22_000, grace_ms: 10 * minute })).toEqual({ covered: '07:41', percent_share: 91, percent: 90, seconds: 22, grace: 10 })
   })
 })
