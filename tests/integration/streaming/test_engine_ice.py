@@ -102,7 +102,7 @@ def test_old_credentials_count_until_the_new_ones_were_used() -> None:
 
 
 def test_consent_is_lost_regained_and_expires() -> None:
-    with running(consent_ms=300, expire_ms=1200) as harness:
+    with running(consent_ms=1500, expire_ms=4000) as harness:
         peer = Peer(harness, 1)
         peer.check()
         harness.wait("consent_lost", 1)
