@@ -9,6 +9,7 @@ from typing import Any
 from recordings.clock.tracker import OffsetTracker
 
 _REPORTS = 32
+_PLAUSIBLE_NS = 3_000_000_000
 _JUMP_NS = 200_000_000
 _SLOPE_PRIOR = 50.0  # s²: two reports 5 s apart move the slope by a fifth, a minute of them decides alone.
 _MAX_SLOPE = 1e-3
@@ -88,24 +89,33 @@ class SourceClock:
         self._cname: str | None = None
 
     def on_packet(self, timestamp: int, arrival_ns: int) -> None:
-        """Take a media packet's arrival; it counts until the first sender report."""
-        if not self._line.is_known:
-            self._arrivals.observe(self._nominal_ns(timestamp), arrival_ns)
+        """Take a media packet's arrival: the clock until the first sender report, its check afterwards."""
+        self._arrivals.observe(self._nominal_ns(timestamp), arrival_ns)
 
     def on_report(self, timestamp: int, ntp_ns: int, arrival_ns: int, cname: str) -> None:
-        """Take a sender report of this source."""
+        """Take a sender report of this source; one that contradicts the arrivals is not believed."""
+        by_arrival = self._by_arrival(timestamp)
+        if by_arrival is not None and abs(by_arrival - arrival_ns) > _PLAUSIBLE_NS:
+            return
         self._cname = cname
         self._line.add(timestamp, ntp_ns)
         self._publishers.tracker(cname).observe(ntp_ns, arrival_ns)
 
     def engine_ns(self, timestamp: int) -> int | None:
         """Engine time of an extended RTP timestamp, None before anything was observed."""
+        by_arrival = self._by_arrival(timestamp)
         if self._line.is_known and self._cname is not None:
             offset = self._publishers.tracker(self._cname).offset_ns
-            return None if offset is None else self._line.ntp_ns(timestamp) + offset
-        if self._arrivals.offset_ns is None:
-            return None
-        return self._nominal_ns(timestamp) + self._arrivals.offset_ns
+            if offset is not None:
+                by_report = self._line.ntp_ns(timestamp) + offset
+                # Farther away, one of the publisher's clocks was set anew and the next report will tell.
+                if by_arrival is None or abs(by_report - by_arrival) <= _PLAUSIBLE_NS:
+                    return by_report
+        return by_arrival
+
+    def _by_arrival(self, timestamp: int) -> int | None:
+        offset = self._arrivals.offset_ns
+        return None if offset is None else self._nominal_ns(timestamp) + offset
 
     def _nominal_ns(self, timestamp: int) -> int:
         return timestamp * 1_000_000_000 // self._rate

@@ -6,6 +6,7 @@ _BUCKET_NS = 1_000_000_000
 _BUCKETS = 16
 _SETTLE_NS = 2_000_000_000
 _STEP_NS = 250_000_000
+_JUMP_NS = 3_000_000_000  # No network holds a packet that long: the foreign clock was set anew.
 _SLEW_PER_S = 0.002
 
 
@@ -28,8 +29,9 @@ class OffsetTracker:
         """Take one observation: foreign time and engine time of its arrival, both in ns."""
         seen = arrival_ns - foreign_ns
         bucket = arrival_ns // _BUCKET_NS
-        if self.offset_ns is None:
-            self.offset_ns = seen
+        if self.offset_ns is None or abs(seen - self.offset_ns) > _JUMP_NS:
+            self.offset_ns, self._first_ns = seen, None
+            self._buckets.clear()
         if self._first_ns is None:
             self._first_ns = self._last_ns = arrival_ns
         if self._buckets and self._buckets[-1][0] >= bucket:

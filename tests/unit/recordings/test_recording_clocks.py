@@ -49,6 +49,32 @@ def test_picture_and_sound_share_the_line_by_reports(ppm: int) -> None:
         assert abs(video_ns - audio_ns) < 5_000_000, second
 
 
+@pytest.mark.parametrize("jump_s", [-7200, -10, 10, 7200])
+def test_timestamps_or_wall_clock_set_anew_move_no_picture_far(jump_s: int) -> None:
+    publishers = PublisherClocks()
+    clock = SourceClock(90_000, publishers)
+    for frame in range(30 * 60):
+        at_s = frame / 30
+        arrival = round((1000 + at_s) * 1e9)
+        is_later = at_s >= 20
+        timestamp = round((10_000 + at_s + jump_s * is_later) * 90_000)
+        clock.on_packet(timestamp, arrival)
+        if frame % 150 == 0:
+            ntp_ns = round((5_000_000 + at_s + jump_s * 2 * (at_s >= 40)) * 1e9)
+            clock.on_report(timestamp, ntp_ns, arrival, "c")
+        found = clock.engine_ns(timestamp)
+        assert found is not None
+        assert abs(found - arrival) < 50_000_000, at_s
+
+
+def test_report_that_contradicts_the_media_is_not_believed() -> None:
+    clock = SourceClock(90_000, PublisherClocks())
+    for frame in range(100):
+        clock.on_packet(frame * 3000, round(frame / 30 * 1e9))
+        clock.on_report(0, 10**18, round(frame / 30 * 1e9), "c")
+    assert clock.engine_ns(99 * 3000) == pytest.approx(99 / 30 * 1e9, abs=1e6)
+
+
 def test_clock_goes_on_from_its_dump() -> None:
     first = SourceClock(48_000, PublisherClocks())
     for second in range(0, 100, 5):
