@@ -68,5 +68,9 @@ export const gatheringKinds = choices<GatheringKind>({
   party_lecture: true, micro_lesson: true, live_stream: true, theme_party_day: true, collective_study: true, training_class: true, cloud_dialogue: true, cloud_observation: true,
   member_activity: true, member_assembly: true, committee_meeting: true, group_meeting: true, organizational_life_meeting: true, democratic_life_meeting: true, democratic_review: true,
 })
+export const pageStates = choices<PageState>({
+  draft: true, scheduled: true, waiting: true, live: true, interrupted: true, on_break: true, ended_processing: true, ended: true, replay: true,
+  replay_pending_review: true, replay_withdrawn: true, not_recorded: true, cancelled: true, not_held: true, not_authorised: true,
+})
 /** What an administrator grants here; the other roles follow from elsewhere. */
 export const assignableRoles = ['lecturer', 'secretary', 'college_admin', 'member', 'guest'] as const satisfies readonly RoleName[]
