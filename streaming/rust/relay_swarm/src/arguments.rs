@@ -47,3 +47,31 @@ impl Arguments {
             .is_some_and(|word| word == "yes"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_and_wrong_ones_named() {
+        let parse = |text: &str| Arguments::parse(text.split(' ').map(String::from));
+        let arguments = parse("--viewers 50 --spread yes --fps x").unwrap();
+        assert_eq!(arguments.required::<usize>("viewers").unwrap(), 50);
+        assert!(arguments.is_yes("spread").unwrap() && !arguments.is_yes("audio").unwrap());
+        assert!(
+            arguments
+                .optional::<f64>("fps")
+                .unwrap_err()
+                .to_string()
+                .contains("--fps")
+        );
+        assert!(
+            arguments
+                .required::<u32>("server-pid")
+                .unwrap_err()
+                .to_string()
+                .contains("--server-pid")
+        );
+        assert!(parse("viewers 50").is_err() && parse("--viewers").is_err());
+    }
+}

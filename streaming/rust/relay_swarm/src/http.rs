@@ -85,3 +85,35 @@ fn absolute(authority: &str, location: &str) -> String {
         format!("http://{authority}{location}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    #[test]
+    fn an_answer_and_its_resource_come_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let server = thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut seen = [0; 1024];
+            let len = connection.read(&mut seen).unwrap();
+            let answer = "HTTP/1.1 201 Created\r\nlocation: /whep/r/1\r\n\r\nv=0";
+            connection.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&seen[..len]).into_owned()
+        });
+        let url = format!("http://{authority}/whep/r");
+        let (answer, resource) = post_offer(&url, Some("t"), "offer").unwrap();
+        assert_eq!(
+            (answer.as_str(), resource),
+            ("v=0", Some(format!("{url}/1")))
+        );
+        let seen = server.join().unwrap();
+        assert!(
+            seen.starts_with("POST /whep/r HTTP/1.1\r\n")
+                && seen.contains("Authorization: Bearer t\r\n")
+        );
+    }
+}

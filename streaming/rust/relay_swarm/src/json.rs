@@ -48,3 +48,31 @@ pub fn percentile(samples: &mut [f64], fraction: f64) -> f64 {
         len => samples[(((len - 1) as f64) * fraction).round() as usize],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_json_and_what_is_not_finite_is_null() {
+        let text = Object::new()
+            .put("a", 1)
+            .put_float("b", f64::NAN)
+            .put_list("c", &[1.0, 2.55])
+            .finish();
+        assert_eq!(text, r#"{"a": 1, "b": null, "c": [1.0, 2.5]}"#);
+    }
+
+    #[test]
+    fn percentiles_are_samples() {
+        let mut samples: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        assert_eq!(
+            (
+                percentile(&mut samples, 0.5),
+                percentile(&mut samples, 0.99)
+            ),
+            (50.0, 99.0)
+        );
+        assert!(percentile(&mut [], 0.5).is_nan());
+    }
+}

@@ -140,9 +140,14 @@ impl Agent {
 
 fn loopback_candidate(line: &str) -> Option<SocketAddr> {
     let fields: Vec<&str> = line.strip_prefix("a=candidate:")?.split(' ').collect();
-    let udp = fields.get(2)?.eq_ignore_ascii_case("udp") && *fields.get(4)? == "127.0.0.1";
-    udp.then(|| format!("127.0.0.1:{}", fields[5]).parse().ok())
-        .flatten()
+    match fields[..] {
+        [_, _, protocol, _, host @ "127.0.0.1", port, ..]
+            if protocol.eq_ignore_ascii_case("udp") =>
+        {
+            format!("{host}:{port}").parse().ok()
+        }
+        _ => None,
+    }
 }
 
 /// Sequence numbers of one SSRC.
@@ -151,6 +156,29 @@ struct Count {
     first: u64,
     highest: u64,
     received: u64,
+}
+
+impl Count {
+    fn from(sequence: u16) -> Self {
+        let first = u64::from(sequence) + 0x1_0000;
+        Self {
+            first,
+            highest: first,
+            received: 0,
+        }
+    }
+
+    fn note(&mut self, sequence: u16) {
+        let delta = sequence.wrapping_sub(self.highest as u16) as i16;
+        self.highest = self
+            .highest
+            .max(self.highest.wrapping_add_signed(i64::from(delta)));
+        self.received += 1;
+    }
+
+    fn missing(&self) -> u64 {
+        (self.highest + 1 - self.first).saturating_sub(self.received)
+    }
 }
 
 /// A viewer and what it saw.
@@ -224,24 +252,16 @@ impl Viewer {
 
     /// Counts an RTP packet; whether str0m shall see it.
     fn note(&mut self, now: Instant, packet: &[u8]) -> bool {
-        let sequence = u64::from(u16::from_be_bytes([packet[2], packet[3]]));
+        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
         let ssrc = u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]);
         let started = self.started;
         self.join.get_or_insert_with(|| now - started);
-        let fresh = Count {
-            first: sequence + 0x1_0000,
-            highest: sequence + 0x1_0000,
-            received: 0,
-        };
-        if !self.counts.contains_key(&ssrc) {
-            self.muted.push(ssrc);
-        }
-        let count = self.counts.entry(ssrc).or_insert(fresh);
-        let delta = (sequence as u16).wrapping_sub(count.highest as u16) as i16;
-        count.highest = count
-            .highest
-            .max(count.highest.wrapping_add_signed(i64::from(delta)));
-        count.received += 1;
+        let muted = &mut self.muted;
+        let count = self.counts.entry(ssrc).or_insert_with(|| {
+            muted.push(ssrc);
+            Count::from(sequence)
+        });
+        count.note(sequence);
         self.seen += 1;
         self.seen % SAMPLE_EVERY == 0
     }
@@ -251,11 +271,7 @@ impl Viewer {
         self.counts
             .values()
             .fold((0, 0), |(received, missing), count| {
-                let expected = count.highest + 1 - count.first;
-                (
-                    received + count.received,
-                    missing + expected.saturating_sub(count.received),
-                )
+                (received + count.received, missing + count.missing())
             })
     }
 
@@ -274,4 +290,35 @@ impl Viewer {
 
 fn is_rtp(datagram: &[u8]) -> bool {
     datagram.len() >= 12 && (128..192).contains(&datagram[0]) && !(192..224).contains(&datagram[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_is_missing_until_it_is_filled_also_over_the_wrap() {
+        let mut count = Count::from(65_534);
+        for sequence in [65_534, 1, 65_535] {
+            count.note(sequence);
+        }
+        assert_eq!((count.received, count.missing()), (3, 1));
+        count.note(0);
+        assert_eq!(count.missing(), 0);
+    }
+
+    #[test]
+    fn only_the_loopback_udp_candidate_is_taken() {
+        let line = "a=candidate:1 1 udp 2130706431 127.0.0.1 8001 typ host";
+        assert_eq!(
+            loopback_candidate(line),
+            Some("127.0.0.1:8001".parse().unwrap())
+        );
+        assert_eq!(
+            loopback_candidate("a=candidate:1 1 udp 2130706431 192.0.2.1 8001 typ host"),
+            None
+        );
+        assert_eq!(loopback_candidate("a=candidate:1 1 udp"), None);
+        assert_eq!(loopback_candidate("a=candidate:1 1 udp 1 127.0.0.1"), None);
+    }
 }
