@@ -8,6 +8,7 @@ when it is read.
 import uuid
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lecture_api.accounts.models import PersonSubject
@@ -29,6 +30,7 @@ class NodeEvidence:
 
     def __init__(self, tracker: PresenceTracker) -> None:
         self._tracker = tracker
+        self._counted: dict[uuid.UUID, frozenset[uuid.UUID]] = {}
 
     def register(self, hooks: DomainHooks) -> None:
         """Listen to the media node's events."""
@@ -45,8 +47,29 @@ class NodeEvidence:
             self._tracker.farewell(connection_id, at_ms, CloseCause.LEFT)
             return
         subject_id = _subject(event.participant)
-        if subject_id is not None and await _is_counted(db, event.gathering_id, subject_id):
+        if subject_id is not None and subject_id in await self._counted_in(db, event.gathering_id):
             self._tracker.evidence(Connection(connection_id, event.gathering_id, subject_id, "media"), at_ms)
+
+    async def _counted_in(self, db: AsyncSession, gathering_id: uuid.UUID) -> frozenset[uuid.UUID]:
+        """Whose presence is kept: the snapshot of the first Start and the hosts, while the gathering is
+        on air.
+
+        Read once for each stretch on air: every viewer's media confirms delivery every few seconds.
+        """
+        gathering = await db.get(Gathering, gathering_id)
+        if gathering is None or gathering.state not in ON_AIR:
+            self._counted.pop(gathering_id, None)
+            return frozenset()
+        if gathering_id not in self._counted:
+            hosts = (gathering.host_id, gathering.lecturer_id)
+            convened = await db.scalars(
+                select(ConvenedPerson.subject_id).where(ConvenedPerson.gathering_id == gathering_id)
+            )
+            hosting = await db.scalars(
+                select(PersonSubject.subject_id).where(PersonSubject.person_id.in_(hosts))
+            )
+            self._counted[gathering_id] = frozenset(convened) | frozenset(hosting)
+        return self._counted[gathering_id]
 
 
 def _subject(participant: str | None) -> uuid.UUID | None:
@@ -54,13 +77,3 @@ def _subject(participant: str | None) -> uuid.UUID | None:
         return uuid.UUID(participant)
     except (TypeError, ValueError):
         return None
-
-
-async def _is_counted(db: AsyncSession, gathering_id: uuid.UUID, subject_id: uuid.UUID) -> bool:
-    gathering = await db.get(Gathering, gathering_id)
-    if gathering is None or gathering.state not in ON_AIR:
-        return False
-    if await db.get(ConvenedPerson, (gathering_id, subject_id)) is not None:
-        return True
-    host = await db.get(PersonSubject, subject_id)
-    return host is not None and host.person_id in (gathering.host_id, gathering.lecturer_id)
