@@ -207,8 +207,24 @@ describe('PeerLink', () => {
     await vi.advanceTimersByTimeAsync(10_000)
     expect(link.state).toBe('refused')
     expect(node.count('POST')).toBe(1)
+    link.kick()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(node.count('POST')).toBe(1)
     link.renew('e2')
     await vi.advanceTimersByTimeAsync(1000)
+    expect(node.count('POST')).toBe(2)
+  })
+
+  it('does not call a restarted server another device', async () => {
+    node.replies['PATCH'] = [problem(404, 'session_not_found')]
+    const link = makeLink(true)
+    await connect(link)
+    FakePeerConnection.last.become('failed')
+    await vi.advanceTimersByTimeAsync(1000)
+    link.renew('e2')
+    link.kick()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(states).not.toContain('refused')
     expect(node.count('POST')).toBe(2)
   })
 

@@ -53,6 +53,7 @@ export interface PeerLinkOptions {
 
 /** Less than the 6 s + 60 s of the server, for clocks and for what was lost before we noticed. */
 const SESSION_KEPT_MS = 45_000
+const YIELD_AFTER_MS = 3000
 
 export class PeerLink {
   readonly events = new Emitter<PeerLinkEvents>()
@@ -66,6 +67,7 @@ export class PeerLink {
   private attempt = 0
   private wasConnected = false
   private isRestarting = false
+  private isYielding = false
   private lostAtMs = Number.NEGATIVE_INFINITY
 
   constructor(private readonly options: PeerLinkOptions) {}
@@ -86,6 +88,9 @@ export class PeerLink {
 
   /** The network is back, or there is something to watch again: try at once. */
   kick(): void {
+    if (this.isYielding) {
+      return
+    }
     if (this.linkState === 'reconnecting' || this.linkState === 'held' || this.linkState === 'connecting') {
       const kind = this.linkState === 'reconnecting' && this.exchange !== null ? 'restart' : 'post'
       this.attempt = 0
@@ -135,6 +140,7 @@ export class PeerLink {
 
   private cancel(): void {
     this.generation += 1
+    this.isYielding = false
     if (this.timer !== null) {
       clearTimeout(this.timer)
       this.timer = null
@@ -286,10 +292,7 @@ export class PeerLink {
       return
     }
     if (failed === 'restart' && error.reason === 'gone' && this.wasTakenOver()) {
-      this.cancel()
-      this.exchange = null
-      this.dropConnection()
-      this.setState('refused', 'source_taken')
+      this.yieldUnlessRenewed()
       return
     }
     const random = this.options.environment.random()
@@ -314,6 +317,17 @@ export class PeerLink {
   /** The server keeps a silent session for 60 s (joints, consent): sooner it goes only when replaced or after a restart, which `renew` tells. */
   private wasTakenOver(): boolean {
     return this.options.yieldsWhenGone === true && this.options.environment.now() - this.lostAtMs < SESSION_KEPT_MS
+  }
+
+  /** After a restart of the server the room channel's hello is on its way: `renew` comes within the time. */
+  private yieldUnlessRenewed(): void {
+    this.cancel()
+    this.exchange = null
+    this.isYielding = true
+    this.timer = setTimeout(() => {
+      this.dropConnection()
+      this.setState('refused', 'source_taken')
+    }, YIELD_AFTER_MS)
   }
 
   private abandonExchange(reason: SignalingReason): void {

@@ -7,6 +7,8 @@ export type Tone = 'ok' | 'warn' | 'neutral'
 
 /** A part is at most 1 s and journalled at once; polling adds 2 s: five seconds are not normal. */
 const partLateMs = 5000
+/** So long without an answer: what we know is old news. */
+const reportOldMs = 6000
 /** The recorder itself warns at ten percent (joints §6). */
 const diskLow = 0.1
 /** Retransmission hides a few percent; above that viewers see it. */
@@ -14,9 +16,9 @@ const lossBad = 0.05
 
 export type RecorderHealth = 'off' | 'starting' | 'ok' | 'late' | 'paused' | 'disk_low' | 'unknown'
 
-export function recorderHealth(records: boolean, report: StudioReport | null, partAgeMs: number | null): RecorderHealth {
+export function recorderHealth(records: boolean, report: StudioReport | null, partAgeMs: number | null, reportAgeMs = 0): RecorderHealth {
   if (!records) return 'off'
-  if (report === null) return 'unknown'
+  if (report === null || reportAgeMs > reportOldMs) return 'unknown'
   const recorder = report.recorder
   if (recorder === null) return 'starting'
   if (recorder.state === 'paused' || recorder.warnings.includes('disk_full')) return 'paused'

@@ -41,5 +41,6 @@ export function useStudioReport(gatheringId: string, isOnAir: Readonly<Ref<boole
     const age = report.value?.recorder?.last_part_age_ms ?? null
     return age === null ? null : age + Math.max(0, now.value - readAt.value)
   })
-  return { report, partAgeMs }
+  const reportAgeMs = computed(() => Math.max(0, now.value - readAt.value))
+  return { report, partAgeMs, reportAgeMs }
 }
