@@ -13,6 +13,7 @@ from recordings.catalogue import Catalogue
 from recordings.errors import BadRequest, RecordingNotFound
 from recordings.journal import JOURNAL, read_entries
 
+POSTER = "poster.jpg"
 _ID = pattern(r"[A-Za-z0-9_-]{1,64}")
 _MOST_FOLLOWED = 256
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from recordings.errors import RecordingNotFound
 from recordings.grants import verify_grant
-from recordings.library import Library
+from recordings.library import POSTER, Library
 from recordings.playlist import master_playlist, media_playlist
 
 _PLAYLIST = pattern(r"(master|V[0-6])\.m3u8")
@@ -37,9 +37,11 @@ def replay_routes(library: Library, replay_key: Callable[[], bytes]) -> list[Rou
             else:
                 raise RecordingNotFound(f"no such rendition: {found[1]}")
             return _playlist_response(request, text)
-        if not _MEDIA.fullmatch(name) or not catalogue.is_readable(name):
+        path = library.path(recording_id) / name
+        is_poster = name == POSTER and catalogue.is_finished and path.is_file()
+        if not is_poster and not (_MEDIA.fullmatch(name) and catalogue.is_readable(name)):
             raise RecordingNotFound(f"no such file: {name}")
-        response = FileResponse(library.path(recording_id) / name, media_type="video/mp4")
+        response = FileResponse(path, media_type="image/jpeg" if is_poster else "video/mp4")
         response.headers["Cache-Control"] = "private, max-age=86400, immutable"
         etag = f'"{recording_id}-{name}"'  # What is readable never changes any more.
         response.headers["ETag"] = etag

@@ -9,7 +9,8 @@ import contextlib
 import json
 import shutil
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,16 @@ _STABLE_S = 10.0
 class RecorderChild:
     """One recording's process over all its restarts."""
 
-    def __init__(self, settings: RecordingsSettings, recording_id: str, room: str, feed_socket: str) -> None:
+    def __init__(
+        self,
+        settings: RecordingsSettings,
+        recording_id: str,
+        room: str,
+        feed_socket: str,
+        *,
+        on_finished: Callable[[str], None],
+    ) -> None:
+        self._on_finished = on_finished
         self._settings = settings
         self.recording_id = recording_id
         self.room = room
@@ -49,6 +59,7 @@ class RecorderChild:
             began = loop.time()
             await self._run_once()
             if self.status["state"] == "finished":
+                self._on_finished(self.recording_id)
                 return
             if self._is_stopping:
                 break
@@ -63,7 +74,7 @@ class RecorderChild:
             sys.executable,
             "-m",
             "recordings.recorder",
-            f"--directory={self._settings.recordings_dir.resolve() / self.recording_id}",
+            f"--directory={self._settings.recordings_dir.absolute() / self.recording_id}",
             f"--recording-id={self.recording_id}",
             f"--room={self.room}",
             f"--feed-socket={self.feed_socket}",
@@ -127,6 +138,7 @@ class Supervisor:
     def __init__(self, settings: RecordingsSettings) -> None:
         self._settings = settings
         self._children: dict[str, RecorderChild] = {}
+        self._posters: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._children)
@@ -137,7 +149,7 @@ class Supervisor:
 
     def directory(self, recording_id: str) -> Path:
         """Where a recording lies."""
-        return self._settings.recordings_dir / recording_id
+        return self._settings.recordings_dir.absolute() / recording_id
 
     async def start(self, recording_id: str, room: str, feed_socket: str) -> None:
         """Keep a recorder for this recording; idempotent, a changed room or socket replaces it."""
@@ -150,7 +162,9 @@ class Supervisor:
             return
         if child:
             await child.stop()
-        self._children[recording_id] = RecorderChild(self._settings, recording_id, room, feed_socket)
+        self._children[recording_id] = RecorderChild(
+            self._settings, recording_id, room, feed_socket, on_finished=self._start_poster
+        )
 
     async def finish(self, recording_id: str) -> None:
         """Finish a recording, whether a recorder runs or not. Raises: StorageFailed, to be tried again."""
@@ -175,3 +189,27 @@ class Supervisor:
         """Stop all; recordings stay open and go on with the next start."""
         children, self._children = list(self._children.values()), {}
         await asyncio.gather(*(child.stop() for child in children))
+        for poster in self._posters:
+            poster.cancel()
+        await asyncio.gather(*self._posters, return_exceptions=True)
+
+    def _start_poster(self, recording_id: str) -> None:
+        task = asyncio.create_task(_make_poster(self.directory(recording_id)), name=f"poster {recording_id}")
+        self._posters.add(task)
+        task.add_done_callback(self._posters.discard)
+
+
+async def _make_poster(directory: Path) -> None:
+    """Run the cover's process; a cover that cannot be made is no loss."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "recordings.poster", str(directory)),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import httpx
 import pytest
 
@@ -201,6 +202,13 @@ async def test_supervisor_restarts_a_killed_recorder_and_finish_is_quick(
         assert status["state"] == "finished"
         assert status["duration_ms"] == pytest.approx(20_000, abs=200)
         assert len(status["pieces"]) == 1
+        poster = settings.recordings_dir / "r1" / "poster.jpg"
+        async with asyncio.timeout(30):
+            while not poster.exists():
+                await asyncio.sleep(0.02)
+        assert poster.stat().st_mode & 0o777 == 0o600
+        with av.open(str(poster)) as picture:
+            assert (picture.streams.video[0].width, picture.streams.video[0].height) == (640, 480)
         again = (await http.post("/control/recordings/r1/finish")).json()
         assert {**again, "last_part_age_ms": 0, "disk_free_ratio": 0} == {
             **status,

@@ -15,6 +15,7 @@ from starlette.routing import Mount
 
 from recordings.app import create_app
 from recordings.grants import ReplayGrant, load_or_create_key, mint_grant
+from recordings.poster import make_poster
 from recordings.settings import RecordingsSettings
 from tests.support.recording_checks import DirectFeed, decode, read_playlist
 from tests.support.synthetic_media import Publisher
@@ -164,6 +165,21 @@ async def test_nothing_else_is_readable(
     recorded(settings)
     response = await http.get(f"/replay/{grant(settings)}/r1/{name}")
     assert response.status_code == status
+
+
+async def test_poster_is_served_once_it_is_made(
+    http: httpx.AsyncClient, settings: RecordingsSettings
+) -> None:
+    recorded(settings)
+    url = f"/replay/{grant(settings)}/r1/poster.jpg"
+    assert (await http.get(url)).status_code == 404
+    assert make_poster(settings.recordings_dir / "r1")
+    response = await http.get(url)
+    assert response.headers["content-type"] == "image/jpeg"
+    assert response.content.startswith(b"\xff\xd8")
+    feed = DirectFeed(settings.recordings_dir / "empty")
+    feed.finish()
+    assert not make_poster(feed.directory)
 
 
 async def test_expired_forged_and_foreign_grants_are_403(
