@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -54,11 +54,13 @@ class GatheringInputs:
 
     def fingerprint(self, evidence: Evidence) -> str:
         """SHA-256 over all that a verdict depends on: equal input, equal record."""
-        text = json.dumps(
-            [asdict(self.programme), asdict(self.policy), asdict(evidence), self.ended_ms],
-            separators=(",", ":"),
-            sort_keys=True,
-        )
+        inputs = [
+            [self.programme.pieces, self.programme.excluded, self.ended_ms],
+            astuple(self.policy),
+            [evidence.presence, evidence.expected_as, evidence.on_leave, evidence.published_ms],
+            [[claim.programme, claim.wall, claim.accepted_ms] for claim in evidence.replay],
+        ]
+        text = json.dumps(inputs, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
