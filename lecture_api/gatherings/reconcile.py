@@ -59,7 +59,7 @@ async def reconcile(runtime: Runtime) -> None:
 async def on_media_epoch(runtime: Runtime, media_epoch: str) -> None:
     """The media node is a new one, or seen for the first time: rooms are opened anew, clients told to come
     again."""
-    restarted = runtime.media_epoch is not None
+    restarted = runtime.media_epoch not in (None, media_epoch)
     runtime.media_epoch = media_epoch
     now = runtime.clock.now()
     for gathering_id in await on_air_ids(runtime):
