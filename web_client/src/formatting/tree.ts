@@ -1,6 +1,13 @@
 /** The organisation tree as an indented list: parents before children, siblings by code. */
 import type { Organisation } from '@/api/types'
 
+/** How many people are at home in an organisation and everything below it. */
+export function membersBelow(organisations: readonly Organisation[], id: string, seen: ReadonlySet<string> = new Set()): number {
+  if (seen.has(id)) return 0
+  const here = new Set([...seen, id])
+  return organisations.reduce((sum, one) => sum + (one.id === id ? one.member_count : one.parent_id === id ? membersBelow(organisations, one.id, here) : 0), 0)
+}
+
 export interface TreeRow { organisation: Organisation; depth: number }
 
 /** Organisations whose parent is unknown stand at the root; a cycle can hide nothing, its members come last. */

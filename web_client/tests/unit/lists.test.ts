@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Organisation, RollRow } from '@/api/types'
 import { inGroup, rollGroups, rollOrder } from '@/formatting/roll'
-import { treeRows } from '@/formatting/tree'
+import { membersBelow, treeRows } from '@/formatting/tree'
 import { blankDraft, changesOf, creditHundredths, draftProblems, formOf } from '@/features/administration/gatherings/gatheringDraft'
 
 const row = (name: string, branch: string, status: RollRow['attendance_status'], proposal: boolean) =>
@@ -26,6 +26,11 @@ describe('the organisation tree', () => {
   it('lists parents before children, siblings by code', () => {
     const rows = treeRows([organisation('O20', 'O00'), organisation('O10', 'O00'), organisation('O00', null), organisation('O11', 'O10')])
     expect(rows.map(({ organisation: { code }, depth }) => `${code}:${depth}`)).toEqual(['O00:0', 'O10:1', 'O11:2', 'O20:1'])
+  })
+
+  it('counts the members of everything below', () => {
+    const tree = [organisation('O00', null), organisation('O10', 'O00'), organisation('O11', 'O10')].map((one, index) => ({ ...one, member_count: index }))
+    expect([membersBelow(tree, 'O00'), membersBelow(tree, 'O11')]).toEqual([3, 2])
   })
 
   it('loses nobody to an unknown parent or a cycle', () => {
