@@ -26,11 +26,11 @@ BACKGROUND_TABS_RUN = [
 
 
 @asynccontextmanager
-async def chromium(*flags: str) -> AsyncIterator[Browser]:
+async def chromium(*flags: str, executable: str = EXECUTABLE) -> AsyncIterator[Browser]:
     """A browser with fake camera and microphone; `flags` are added to the usual ones."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=EXECUTABLE, args=[*QUIET, *FAKE_DEVICES, *BACKGROUND_TABS_RUN, *flags]
+            executable_path=executable, args=[*QUIET, *FAKE_DEVICES, *BACKGROUND_TABS_RUN, *flags]
         )
         try:
             yield browser

@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +12,9 @@ import httpx
 import pytest
 
 from tests.support.aiortc_peers import playing, publishing, use_loopback
+from tests.support.granted_media import granted
 from tests.support.installation_people import LECTURER, MEMBER, Listener, signed_in
 from tests.support.server import RunningServer
-
-
-@dataclass
-class GrantedMint:
-    """Gives out the token that the API granted."""
-
-    token: str
-
-    def mint(self, _participant: str, _room: str) -> str:
-        return self.token
-
-
-@dataclass
-class GrantedNode:
-    """The media node as a browser reaches it."""
-
-    http: httpx.AsyncClient
-    mint: GrantedMint
-
-
-async def granted(http: httpx.AsyncClient, gathering_id: str, purpose: str) -> GrantedNode:
-    answer = await http.post(f"/api/gatherings/{gathering_id}/media-grant", json={"purpose": purpose})
-    assert answer.status_code == 200, answer.text
-    assert (
-        answer.json()["url"].split("?")[0] == f"/{'whip' if purpose == 'publish' else 'whep'}/{gathering_id}"
-    )
-    return GrantedNode(http, GrantedMint(answer.json()["token"]))
 
 
 @asynccontextmanager
