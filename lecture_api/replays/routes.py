@@ -25,7 +25,7 @@ async def replay_grant(
     granted = await service.grant(runtime, actor, gathering_id)
     return ReplayGrantOut(
         playlist_url=granted.playlist_url,
-        poster_url=None,
+        poster_url=granted.poster_url,
         expires_at=granted.expires_at,
         duration_ms=granted.recording.duration_ms,
         live=granted.live,

@@ -42,6 +42,7 @@ class Grant:
     """Leave to play one recording for a while, and where to begin."""
 
     playlist_url: str
+    poster_url: str | None
     expires_at: datetime
     live: bool
     recording: MapVersion
@@ -92,8 +93,11 @@ async def grant(runtime: Runtime, actor: Actor, gathering_id: uuid.UUID) -> Gran
         gathering_id=str(gathering_id),
         expires_at=int(expires_at.timestamp()),
     )
+    folder = f"/replay/{token}/{recording.id}"
     return Grant(
-        playlist_url=f"/replay/{token}/{recording.id}/master.m3u8",
+        playlist_url=f"{folder}/master.m3u8",
+        # Made a little after the end; until then, and where there was no picture, it is 404.
+        poster_url=None if live else f"{folder}/poster.jpg",
         expires_at=expires_at,
         live=live,
         recording=mapped,

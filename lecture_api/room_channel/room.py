@@ -54,15 +54,19 @@ class Room:
         runtime = self._runtime
         async with self._gate:
             async with runtime.database.read() as db:
-                state = await read_state(db, runtime, self.gathering_id)
+                known = self._state if self.connections else None
+                # On air every change of state is an event; before and after, the hour alone changes the page.
+                on_air = known is not None and known.on_air
+                state = known if known and on_air else await read_state(db, runtime, self.gathering_id)
                 last = await runtime.room_events.last_seq(db, self.gathering_id)
                 # A number from the future is from another database: begin anew.
                 resumes = after is not None and 0 <= after <= last
                 seen = after if resumes and after is not None else max(0, last - HISTORY)
                 missed: list[RoomEvent] = []
-                while batch := await runtime.room_events.after(
-                    db, self.gathering_id, missed[-1].seq if missed else seen
-                ):
+                while (at := missed[-1].seq if missed else seen) < last:
+                    batch = await runtime.room_events.after(db, self.gathering_id, at)
+                    if not batch:
+                        break
                     missed += batch
             if not self.connections:
                 self._delivered_seq = last

@@ -254,7 +254,9 @@ async def test_the_replay_is_published_at_end_and_the_room_is_told(desk):
     granted = await desk.ok(member, "POST", "replay-grant")
     assert granted["map"] == [{"programme_start_ms": 0, "programme_end_ms": 60 * MIN, "file_start_ms": 0}]
     assert (granted["live"], granted["duration_ms"]) == (False, 60 * MIN)
-    assert granted["playlist_url"].startswith("/replay/")
+    folder = granted["playlist_url"].removesuffix("master.m3u8")
+    assert folder.startswith("/replay/")
+    assert granted["poster_url"] == f"{folder}poster.jpg"
     assert granted["expires_at"] == instant_text(desk.stage.clock.now() + timedelta(hours=13))
     async with desk.stage.database.read() as db:
         events = (await db.scalars(select(RoomEvent).order_by(RoomEvent.seq.desc()))).all()
