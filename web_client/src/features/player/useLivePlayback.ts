@@ -23,6 +23,8 @@ interface Options {
   playback: Playback
   /** False while nobody publishes: then no frame is nobody's fault. */
   isMediaExpected: Readonly<Ref<boolean>>
+  /** Asked when the player goes: whether the server has closed its session by itself (the lecture is over). */
+  isSessionGone: () => boolean
 }
 
 /** The API's answer as src/rtc understands it. */
@@ -39,7 +41,7 @@ export async function grantOf(gatheringId: string, purpose: 'watch' | 'publish',
   }
 }
 
-export function useLivePlayback({ gatheringId, video, playback, isMediaExpected }: Options) {
+export function useLivePlayback({ gatheringId, video, playback, isMediaExpected, isSessionGone }: Options) {
   const mode = ref<'webrtc' | 'playlist'>('webrtc')
   const linkState = ref<PeerLinkState>('idle')
   const hasPicture = ref(false)
@@ -113,8 +115,8 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected 
     mode.value = 'webrtc'
   }
 
-  function stopWebRtc(isSessionGone = false): void {
-    player?.close(isSessionGone)
+  function stopWebRtc(isGone = false): void {
+    player?.close(isGone)
     player = null
     clearTimeout(noFrameTimer)
   }
@@ -141,8 +143,7 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected 
   })
   onScopeDispose(() => {
     isClosed = true
-    // When the lecture ended, the server has closed the session; leaving in between it hears from DTLS anyway.
-    stopWebRtc(!isMediaExpected.value)
+    stopWebRtc(isSessionGone())
     leavePlaylist()
   })
 

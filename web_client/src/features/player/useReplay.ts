@@ -81,7 +81,7 @@ export function useReplay({ gatheringId, video, playback, from, covered }: Optio
     void reporter?.report()
   }
   const onSeek = () => reporter?.played.seek()
-  const listeners = { timeupdate: onTime, playing: onTime, pause: onStop, ended: onStop, seeking: onSeek } as const
+  const listeners = { play: onTime, playing: onTime, seeked: onTime, timeupdate: onTime, pause: onStop, ended: onStop, seeking: onSeek } as const
   const listen = (media: HTMLVideoElement | null | undefined, how: 'addEventListener' | 'removeEventListener') => {
     for (const [name, handler] of Object.entries(listeners)) media?.[how](name, handler)
   }
