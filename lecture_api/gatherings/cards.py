@@ -26,7 +26,7 @@ from lecture_api.gatherings.schemas import (
     RulesOut,
 )
 from lecture_api.gatherings.service import is_on_air, page_state_of
-from lecture_api.gatherings.states import GatheringState
+from lecture_api.gatherings.states import GatheringState, RecordingState
 from lecture_api.gatherings.timeline import load_spans, programme_until
 from lecture_api.organisations.tree import OrganisationTree, load_tree
 
@@ -116,7 +116,7 @@ def _card(
         records=is_recorded(gathering.kind),
         convened=admission.convened,
         credit_hundredths=gathering.credit_hundredths,
-        has_poster=False,
+        has_poster=recording is not None and recording.state == RecordingState.PUBLISHED,
     )
 
 

@@ -4,7 +4,8 @@ with.
 
 import uuid
 
-from fastapi import APIRouter
+from fastapi import APIRouter, status
+from fastapi.responses import RedirectResponse
 
 from lecture_api.core.actor import CurrentActor
 from lecture_api.core.problem_details import PROBLEM_RESPONSES
@@ -56,3 +57,14 @@ async def withdraw_replay(
     """Take the replay away; what was earned by it stays."""
     await service.withdraw(runtime, actor, gathering_id, body.reason)
     return await described(runtime, actor, gathering_id)
+
+
+@router.get("/poster", status_code=status.HTTP_307_TEMPORARY_REDIRECT, response_class=RedirectResponse)
+async def get_poster(
+    gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime
+) -> RedirectResponse:
+    """The cover picture of a replay, by a redirect to its signed place; there it is 404 when there is
+    none.
+    """
+    address = await service.poster_url(runtime, actor, gathering_id)
+    return RedirectResponse(address, headers={"Cache-Control": "private, max-age=600"})

@@ -26,6 +26,8 @@ GRANT_BEYOND_LENGTH: Final = timedelta(hours=12)
 LIVE_LENGTH: Final = timedelta(hours=12)
 """Length assumed of a lecture that has not ended."""
 
+POSTER_LENGTH: Final = timedelta(hours=1)
+
 _HOSTS_ONLY = frozenset({RecordingState.READY, RecordingState.WITHDRAWN})
 
 
@@ -87,13 +89,7 @@ async def grant(runtime: Runtime, actor: Actor, gathering_id: uuid.UUID) -> Gran
         watch_id, position_ms = watch.id, watch.position_ms
     length = LIVE_LENGTH if live else timedelta(milliseconds=mapped.duration_ms)
     expires_at = now + length + GRANT_BEYOND_LENGTH
-    token = runtime.replay_grants.mint(
-        recording_id=str(recording.id),
-        participant=str(actor.subject_id),
-        gathering_id=str(gathering_id),
-        expires_at=int(expires_at.timestamp()),
-    )
-    folder = f"/replay/{token}/{recording.id}"
+    folder = _folder(runtime, actor, recording, expires_at)
     return Grant(
         playlist_url=f"{folder}/master.m3u8",
         # Made a little after the end; until then, and where there was no picture, it is 404.
@@ -104,6 +100,30 @@ async def grant(runtime: Runtime, actor: Actor, gathering_id: uuid.UUID) -> Gran
         resume_position_ms=min(position_ms, mapped.duration_ms),
         watch_id=watch_id,
     )
+
+
+async def poster_url(runtime: Runtime, actor: Actor, gathering_id: uuid.UUID) -> str:
+    """Where the cover picture of a published replay is for this person, for a while.
+
+    Raises: NoReplayError.
+    """
+    async with runtime.database.read() as db:
+        admission = await gathering_for(db, actor, runtime.clock, gathering_id)
+        recording = await playable_recording(db, admission)
+    if recording.state == RecordingState.RECORDING:
+        raise NoReplayError
+    return f"{_folder(runtime, actor, recording, runtime.clock.now() + POSTER_LENGTH)}/poster.jpg"
+
+
+def _folder(runtime: Runtime, actor: Actor, recording: Recording, expires_at: datetime) -> str:
+    """The signed folder of a recording, bound to person and gathering (docs/protocol/recordings.md)."""
+    token = runtime.replay_grants.mint(
+        recording_id=str(recording.id),
+        participant=str(actor.subject_id),
+        gathering_id=str(recording.gathering_id),
+        expires_at=int(expires_at.timestamp()),
+    )
+    return f"/replay/{token}/{recording.id}"
 
 
 async def playable_recording(db: AsyncSession, admission: Admission) -> Recording:

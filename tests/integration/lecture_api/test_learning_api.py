@@ -257,6 +257,9 @@ async def test_the_replay_is_published_at_end_and_the_room_is_told(desk):
     folder = granted["playlist_url"].removesuffix("master.m3u8")
     assert folder.startswith("/replay/")
     assert granted["poster_url"] == f"{folder}poster.jpg"
+    poster = await desk.call(member, "GET", "poster")
+    assert (poster.status_code, poster.headers["location"].rsplit("/", 1)[1]) == (307, "poster.jpg")
+    assert (await desk.ok(member, "GET", desk.path))["has_poster"]
     assert granted["expires_at"] == instant_text(desk.stage.clock.now() + timedelta(hours=13))
     async with desk.stage.database.read() as db:
         events = (await db.scalars(select(RoomEvent).order_by(RoomEvent.seq.desc()))).all()
