@@ -27,7 +27,7 @@ from lecture_api.core.recordings_client import RecordingsClient
 from lecture_api.core.room_tokens import ReplayGrantMinter, RoomTokenMinter
 from lecture_api.core.runtime import Runtime
 from lecture_api.core.security import KeyRing, PasswordKeeper
-from lecture_api.core.wakeup import InProcessWakeup
+from lecture_api.core.wakeup import InProcessWakeup, Wakeup
 from lecture_api.settings import Settings
 from tests.support.learning import Scene
 
@@ -46,9 +46,11 @@ class FakeRecordings:
         return httpx.Response(200, json=self.status)
 
 
-def runtime_around(stage: Scene, folder: Path, recordings: FakeRecordings) -> Runtime:
-    """A Runtime with real parts where they are cheap; `runtime.grants` gives subjects their roles."""
-    wakeup = InProcessWakeup()
+def runtime_around(
+    stage: Scene, folder: Path, recordings: FakeRecordings, wakeup: Wakeup | None = None
+) -> Runtime:
+    """A Runtime with real parts where they are cheap; `stage.roles` gives subjects their roles."""
+    wakeup = wakeup or InProcessWakeup()
     minter = RoomTokenMinter(folder / "keys", stage.clock)
 
     def http(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
