@@ -104,8 +104,16 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected,
   function retryPlaylist(): void {
     clearTimeout(playlistTimer)
     if (isClosed) return
-    if (mode.value === 'playlist' && hasWebRtc()) useWebRtcAgain()
-    else playlistTimer = setTimeout(() => void fallBack(), playlistRetryMs)
+    if (mode.value === 'playlist' && hasWebRtc()) {
+      useWebRtcAgain()
+      return
+    }
+    if (mode.value === 'playlist') {
+      // What it showed stands still: the next picture is a first one again.
+      hasPicture.value = false
+      leavePlaylist()
+    }
+    playlistTimer = setTimeout(() => void fallBack(), playlistRetryMs)
   }
 
   function leavePlaylist(): void {
