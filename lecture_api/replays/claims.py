@@ -93,14 +93,20 @@ async def accept(
     if watch is None or (watch.gathering_id, watch.subject_id) != (gathering_id, subject_id):
         raise WatchNotFoundError
     if claim.seq <= watch.last_seq:
-        return await _accepted_before(db, watch_id, claim.seq, recording)
+        known = await db.scalar(
+            select(ReplayClaim).where(ReplayClaim.watch_id == watch_id, ReplayClaim.seq == claim.seq)
+        )
+        if known is not None:
+            return to_programme([(start, end) for start, end in known.accepted], recording.pieces)
+        # Overtaken on the way, as by the last report of a page that is being left: judged like any other.
     state = WatchState(epoch_ms(watch.claimed_at), watch.budget_ms, watch.last_end_ms)
     verdict = judge(state, epoch_ms(now), claim.segments, recording.duration_ms, RULE)
     watch.claimed_at = now
     watch.budget_ms = verdict.state.budget_ms
     watch.last_end_ms = verdict.state.last_end_ms
-    watch.last_seq = claim.seq
-    watch.position_ms = max(0, min(claim.position_ms, recording.duration_ms))
+    if claim.seq > watch.last_seq:
+        watch.last_seq = claim.seq
+        watch.position_ms = max(0, min(claim.position_ms, recording.duration_ms))
     if verdict.accepted or verdict.refused:
         elsewhere = await _wall_elsewhere(db, subject_id, gathering_id, verdict.wall, now)
         db.add(
@@ -144,15 +150,6 @@ async def replay_of(
             spans = tuple(Interval(start, end) for start, end in wall)
             found[subject_id].append(ReplayRange(programme, spans, epoch_ms(accepted_at)))
     return {subject: tuple(ranges) for subject, ranges in found.items()}
-
-
-async def _accepted_before(
-    db: AsyncSession, watch_id: uuid.UUID, seq: int, recording: MapVersion
-) -> tuple[Interval, ...]:
-    row = await db.scalar(select(ReplayClaim).where(ReplayClaim.watch_id == watch_id, ReplayClaim.seq == seq))
-    if row is None:
-        return ()
-    return to_programme([(start, end) for start, end in row.accepted], recording.pieces)
 
 
 async def _wall_elsewhere(

@@ -39,7 +39,7 @@ class ReplayProgressIn(WireModel):
     seq: Annotated[int, Field(ge=0, le=2**31 - 1)]
     position_ms: Milliseconds
     rate: Annotated[float, Field(ge=0, le=16)] = 1.0
-    segments: Annotated[list[tuple[Milliseconds, Milliseconds]], Field(max_length=200)]
+    segments: Annotated[list[tuple[Milliseconds, Milliseconds]], Field(max_length=1000)]
 
 
 class WithdrawIn(WireModel):

@@ -17,7 +17,7 @@ from lecture_api.presence.tracker import Connection, PresenceTracker
 from lecture_api.records.models import AttendanceRecord, CreditEntry, CreditRuleVersion
 from lecture_api.records.rebooking import rebook
 from lecture_api.records.recompute import forget, recompute
-from lecture_api.replays.claims import Claim, accept, open_watch, resume_position_ms
+from lecture_api.replays.claims import Claim, accept, open_watch, replay_of, resume_position_ms
 from lecture_api.replays.errors import WatchNotFoundError
 from lecture_api.replays.mapping import newest_map, store_map
 from tests.support.learning import scene
@@ -241,6 +241,31 @@ async def test_a_repeated_claim_changes_nothing_and_a_foreign_watch_is_not_found
         assert await resume_position_ms(db, stage.gathering_id, mine) == 30_000
         with pytest.raises(WatchNotFoundError):
             await accept(db, subject_id=other, claim=again, **arguments)
+
+
+async def test_a_report_that_was_overtaken_counts_too(stage):
+    subject = await stage.add_person()
+    await hold(stage)
+    await map_it(stage)
+    async with stage.database.write() as db:
+        recording = await newest_map(db, stage.gathering_id)
+        watch = await open_watch(db, stage.gathering_id, subject, recording.recording_id, stage.clock.now())
+        stage.clock.advance(seconds=16)
+        for seq, start in ((2, 8_000), (1, 0), (1, 0), (2, 8_000)):
+            accepted = await accept(
+                db,
+                gathering_id=stage.gathering_id,
+                subject_id=subject,
+                watch_id=watch.id,
+                claim=Claim(seq, start + 8_000, [(start, start + 8_000)]),
+                recording=recording,
+                now=stage.clock.now(),
+            )
+            assert accepted == ((start, start + 8_000),)
+        assert await resume_position_ms(db, stage.gathering_id, subject) == 16_000
+        [ranges] = (await replay_of(db, stage.gathering_id)).values()
+    assert min(ranges, key=lambda item: item.programme).programme == ((0, 8_000),)
+    assert len(ranges) == 2
 
 
 async def test_a_later_map_re_derives_what_claims_cover(stage):

@@ -7,6 +7,9 @@ export type Segment = [startMs: number, endMs: number]
 /** Between two `timeupdate` a player moves at most this far at double speed, even in a throttled page (1 s timers). */
 const longestStepMs = 3000
 
+/** A long stretch (played from the buffer while the server was away) is told in pieces: the server takes them one by one. */
+const longestPieceMs = 10_000
+
 export class PlayedSegments {
   private closed: Segment[] = []
   private start: number | null = null
@@ -45,7 +48,11 @@ export class PlayedSegments {
   }
 
   private close(): void {
-    if (this.start !== null && this.last > this.start) this.closed.push([Math.round(this.start), Math.round(this.last)])
+    if (this.start !== null) {
+      for (let at = this.start; at < this.last; at += longestPieceMs) {
+        this.closed.push([Math.round(at), Math.round(Math.min(at + longestPieceMs, this.last))])
+      }
+    }
     this.start = null
   }
 }
