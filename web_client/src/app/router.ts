@@ -30,7 +30,7 @@ export function createAppRouter(pinia: Pinia, history: RouterHistory = createWeb
   const setTitle = () => {
     const { t } = i18n.global
     if (router.currentRoute.value.matched.length === 0) return // Before the first page.
-    document.title = `${t(router.currentRoute.value.meta.title)} · ${t('common.product')}`
+    document.title = `${t(router.currentRoute.value.meta.title)} · ${t('words.product')}`
   }
   router.afterEach((to) => {
     if (to.meta.frame === 'theatre') document.documentElement.dataset['theme'] = 'theatre'

@@ -10,6 +10,6 @@ export function useWhoToAsk(error: ShallowRef<ApiError | null>) {
     if (typeof ask !== 'object' || ask === null) return null
     const { organisation, host } = ask as Record<string, unknown>
     const names = [host, organisation].filter((name) => typeof name === 'string' && name !== '')
-    return names.length > 0 ? t('states.forbidden.ask', { names: names.join(t('common.list_comma')) }) : null
+    return names.length > 0 ? t('states.forbidden.ask', { names: names.join(t('words.list_comma')) }) : null
   })
 }
