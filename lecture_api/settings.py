@@ -39,10 +39,10 @@ class Settings(BaseSettings):
         None, description="Redis that wakes other processes; default: wake-ups within this process."
     )
     media_url: str | None = Field(
-        None, description="Address of a media node that runs apart; default: embedded."
+        None, description="Where the API reaches a media node that runs apart; default: embedded."
     )
     recordings_url: str | None = Field(
-        None, description="Address of a recordings service that runs apart; default: embedded."
+        None, description="Where the API reaches a recordings service that runs apart; default: embedded."
     )
     web_dist: Path | None = Field(
         None, description="Folder of the built web client; default: `web_client/dist` of the checkout."

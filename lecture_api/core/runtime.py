@@ -17,6 +17,7 @@ from lecture_api.core.database import Database
 from lecture_api.core.errors import NotSignedInError
 from lecture_api.core.events import DomainHooks, RoomEventLog
 from lecture_api.core.media_node_client import MediaNodeClient
+from lecture_api.core.recorder_states import RecorderStates
 from lecture_api.core.recordings_client import RecordingsClient
 from lecture_api.core.room_tokens import ReplayGrantMinter, RoomTokenMinter
 from lecture_api.core.security import KeyRing, PasswordKeeper
@@ -56,6 +57,7 @@ class Runtime:
     media_node: MediaNodeClient
     recordings: RecordingsClient
     viewer_counts: ViewerCounts = field(default_factory=ViewerCounts)
+    recorder_states: RecorderStates = field(default_factory=RecorderStates)
     background: BackgroundTasks = field(default_factory=BackgroundTasks)
     identify: Callable[[HTTPConnection], Awaitable["Actor"]] = _nobody
     extend_login: Callable[[Any], Awaitable[None]] | None = None

@@ -41,11 +41,12 @@ async def media_grant(runtime: Runtime, actor: Actor, admission: Admission, body
     )
     if runtime.extend_login is not None:
         await runtime.extend_login(actor.login_session_id)
-    base = (runtime.settings.media_url or "").rstrip("/")
+    # Same origin always: pages may talk to no other host; a reverse proxy leads to a media node that runs
+    # apart.
     path = f"/whip/{room}?source={body.source}" if body.purpose == "publish" else f"/whep/{room}"
     return MediaGrant(
         token=token,
-        url=base + path,
+        url=path,
         expires_at=runtime.clock.now() + GRANT_TTL,
         media_epoch=runtime.media_epoch,
         # ICE servers come with the Link header of the WHIP and WHEP answers (RFC 9725 §4.6).
