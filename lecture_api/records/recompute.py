@@ -5,6 +5,7 @@ raised, never lowered, and hours may grow, never shrink (joints §7); a resumed 
 its next End.
 """
 
+import asyncio
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -28,6 +29,8 @@ from lecture_api.records.ledger import Account, Booking, accounts, settle
 from lecture_api.records.models import AttendanceRecord
 
 JUDGED: Final = frozenset({GatheringState.ENDED.value, GatheringState.ARCHIVED.value})
+
+YIELD_EVERY: Final = 20
 
 _RANK: Final[Mapping[str, int]] = {
     AttendanceStatus.ABSENT: 0,
@@ -78,6 +81,9 @@ async def recompute(
         due = due_credit(gathering, verdict, rules, home, inputs.ended_ms)
         settle(db, held.get(subject_id, Account()), due, booking, may_lower=reason == "end")
         changed += 1
+        if changed % YIELD_EVERY == 0:
+            # A college of hundreds must not stop pings and handshakes for the time of its End.
+            await asyncio.sleep(0)
     await db.flush()
     return changed
 
