@@ -16,6 +16,8 @@ import type { Playback } from './useMediaElement'
 
 export const firstFrameWithinMs = 5000
 const playlistRetryMs = 3000
+/** So long the picture may be away although the server is there, before the network is held unfit for it. */
+const pathBrokenAfterMs = 8000
 
 interface Options {
   gatheringId: string
@@ -23,6 +25,8 @@ interface Options {
   playback: Playback
   /** False while nobody publishes: then no frame is nobody's fault. */
   isMediaExpected: Readonly<Ref<boolean>>
+  /** The room channel is there: the server can be reached, whatever happens to the picture. */
+  isRoomOpen: Readonly<Ref<boolean>>
   /** Asked when the player goes: whether the server has closed its session by itself (the lecture is over). */
   isSessionGone: () => boolean
 }
@@ -41,7 +45,7 @@ export async function grantOf(gatheringId: string, purpose: 'watch' | 'publish',
   }
 }
 
-export function useLivePlayback({ gatheringId, video, playback, isMediaExpected, isSessionGone }: Options) {
+export function useLivePlayback({ gatheringId, video, playback, isMediaExpected, isRoomOpen, isSessionGone }: Options) {
   const mode = ref<'webrtc' | 'playlist'>('webrtc')
   const linkState = ref<PeerLinkState>('idle')
   const hasPicture = ref(false)
@@ -149,15 +153,25 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected,
     if (isExpected) player?.kick()
     watchFirstFrame()
   })
+  const isReconnecting = computed(() => mode.value === 'webrtc' && (linkState.value === 'reconnecting' || (stalled.value && isMediaExpected.value)))
+  let pathTimer: ReturnType<typeof setTimeout> | undefined
+  watch(() => isReconnecting.value && isRoomOpen.value && isMediaExpected.value, (isBroken) => {
+    clearTimeout(pathTimer)
+    if (!isBroken) return
+    pathTimer = setTimeout(() => {
+      hasPicture.value = false
+      void fallBack()
+    }, pathBrokenAfterMs)
+  })
   onScopeDispose(() => {
     isClosed = true
+    clearTimeout(pathTimer)
     stopWebRtc(isSessionGone())
     leavePlaylist()
   })
 
   return {
-    mode, linkState, hasPicture, stalled, delayMs, useWebRtcAgain,
-    isReconnecting: computed(() => mode.value === 'webrtc' && (linkState.value === 'reconnecting' || (stalled.value && isMediaExpected.value))),
+    mode, linkState, hasPicture, delayMs, isReconnecting, useWebRtcAgain,
     /** The room channel is back: the network is, too. */
     kick: () => player?.kick(),
     renew: (mediaEpoch: string) => player?.renew(mediaEpoch),
