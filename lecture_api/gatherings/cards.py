@@ -69,7 +69,7 @@ async def detail(db: AsyncSession, runtime: Runtime, admission: Admission) -> De
         may_watch=gathering.may_watch,
         replay_release=gathering.replay_release,
         permissions=PermissionsOut.model_validate(admission.permissions),
-        recording=_recording_out(gathering.kind, recording),
+        recording=_recording_out(runtime, gathering.kind, recording),
         programme=ProgrammeOut(
             ms=programme_length_ms(await load_spans(db, gathering, now)),
             running=gathering.state == GatheringState.LIVE,
@@ -120,8 +120,11 @@ def _card(
     )
 
 
-def _recording_out(kind: str, recording: Recording | None) -> RecordingOut:
+def _recording_out(runtime: Runtime, kind: str, recording: Recording | None) -> RecordingOut:
     if recording is not None:
+        paused = runtime.recorder_states.is_paused(recording.gathering_id)
+        if recording.state == RecordingState.RECORDING and paused:
+            return RecordingOut(state="paused", reason_off=None)
         return RecordingOut.model_validate({"state": recording.state, "reason_off": None})
     reason = "not_started" if is_recorded(kind) else "kind_not_recorded"
     return RecordingOut.model_validate({"state": "off", "reason_off": reason})

@@ -82,6 +82,12 @@ async def _look_at_recorder(runtime: Runtime, gathering_id: uuid.UUID) -> None:
     except RecordingsError as error:
         _log.warning("recordings_unreachable", error=str(error))
         return
-    if status is None or status.get("state") in ("failed", "finished"):
+    state = status.get("state") if status else None
+    if state in (None, "failed", "finished"):
         async with one_at_a_time(gathering_id):
             await match_room(runtime, gathering_id)
+    elif runtime.recorder_states.note(gathering_id, paused=state == "paused_disk"):
+        # The chip that everyone sees says what is true.
+        async with runtime.database.write() as db:
+            told = {"recording": state != "paused_disk"}
+            await runtime.room_events.append(db, gathering_id, runtime.clock.now(), "recording", told)

@@ -79,6 +79,20 @@ async def test_start_with_the_recorder_down_goes_on_air_and_the_keeper_starts_it
     assert place.media.rooms[gathering_id]["recording_id"] in place.recordings.status
 
 
+async def test_recorder_paused_on_a_full_disk_is_told_to_everyone_and_resumes(place: College) -> None:
+    gathering_id = await place.on_air()
+    [status] = place.recordings.status.values()
+    for state, told in (("paused_disk", "paused"), ("recording", "recording")):
+        status["state"] = state
+        await keeper.keep_once(place.runtime)
+        await keeper.keep_once(place.runtime)
+        assert (await detail(place, "member10", gathering_id))["recording"]["state"] == told
+    async with place.runtime.database.read() as db:
+        rows = await place.runtime.room_events.after(db, uuid.UUID(gathering_id), 0)
+    frames = [row.frame for row in rows if row.kind == "recording"]
+    assert ['"recording":true' in frame for frame in frames] == [True, False, True]
+
+
 async def test_failed_start_switches_recording_off_again(
     place: College, monkeypatch: pytest.MonkeyPatch
 ) -> None:
