@@ -3,18 +3,24 @@ database."""
 
 import asyncio
 import sqlite3
+import ssl
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from lecture_api.composition.backup import migrate
 from lecture_api.migrations.upgrade import current_revision, head_revision, upgrade
-from tests.support.installation_people import MEMBER, signed_in
+from tests.support.installation_people import MEMBER, password_of, signed_in
 from tests.support.server import ZHIJIAN, RunningServer
 
 PLAIN = {"ZHIJIAN_LOG_FORMAT": "json"}
@@ -98,3 +104,51 @@ def test_openapi_document_is_written_without_a_database(module: str, tmp_path: P
     )
     assert result.stdout.startswith("{")
     assert '"/api/sign-in"' in result.stdout
+
+
+def self_signed(folder: Path) -> dict[str, str]:
+    """A certificate for 127.0.0.1, as the settings name it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "zhijian.test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(private)
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    return {"ZHIJIAN_TLS_CERT": str(folder / "cert.pem"), "ZHIJIAN_TLS_KEY": str(folder / "key.pem")}
+
+
+async def test_https_cookie_is_secure_and_browsers_are_told_to_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = self_signed(tmp_path)
+    server = RunningServer(tmp_path / "data", settings=settings)
+    server.url = server.url.replace("http:", "https:")
+    trusting = ssl.create_default_context(cafile=settings["ZHIJIAN_TLS_CERT"])
+    monkeypatch.setattr(
+        "tests.support.server.httpx.get",
+        lambda url, **arguments: httpx.Client(verify=trusting, trust_env=False, timeout=5).get(url),
+    )
+    await asyncio.to_thread(server.start)
+    try:
+        async with httpx.AsyncClient(base_url=server.url, verify=trusting, trust_env=False) as http:
+            body = {"person_no": MEMBER, "password": password_of(server, MEMBER)}
+            answer = await http.post("/api/sign-in", json=body, headers={"Origin": server.url})
+        assert answer.status_code == 200, answer.text
+        assert "Secure" in answer.headers["set-cookie"]
+        assert answer.headers["strict-transport-security"]
+    finally:
+        await asyncio.to_thread(server.interrupt)
