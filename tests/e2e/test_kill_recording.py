@@ -51,10 +51,10 @@ async def test_one_replay_outlives_a_killed_recorder_and_a_killed_server(tmp_pat
             await member.open(page)
             await member.sees_live_picture()
             (directory,) = await eventually(lambda: recordings_of(server))
-            await recorded(directory, 8.0)
+            await recorded(directory, 5.0)
 
             await kill_the_recorder(server)
-            await recorded(directory, 18.0)
+            await recorded(directory, 12.0)
             assert len(journalled(directory).pieces) == 1, "a killed recorder loses nothing"
 
             kill_ms = await kill_the_server(server, member, figures)
@@ -65,7 +65,7 @@ async def test_one_replay_outlives_a_killed_recorder_and_a_killed_server(tmp_pat
             figures["ready_s"] = time.time() - kill_ms / 1000
             await sees_picture_again(member)
             figures["restart_s"] = time.time() - kill_ms / 1000
-            await recorded(directory, journalled(directory).duration_ms / 1000 + 9.0)
+            await recorded(directory, journalled(directory).duration_ms / 1000 + 6.0)
 
             await end_lecture(lecturer)
             await member.sees_replay()
