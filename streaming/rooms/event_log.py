@@ -3,10 +3,12 @@ SIGKILL.
 
 Order is (epoch in order of first appearance, seq). A line of the file is an event or `{"ack": …}`; a torn
 last line, left by a kill in mid-write, is dropped. The file is rewritten when most of it is acknowledged. No
-fsync: the promise is about killed processes (design.md §1), and the page cache outlives those.
+fsync: the promise is about killed processes (design.md §1), and the page cache outlives those. A full disk
+stops nobody: events wait in memory alone until the file can be written again.
 """
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -38,6 +40,7 @@ class EventLog:
         self._entries: deque[tuple[Position, str]] = deque()
         self._grown = asyncio.Event()
         self._dead_lines = 0
+        self._is_behind = False
         self._seq = 0
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._load()
@@ -67,8 +70,8 @@ class EventLog:
             "data": dict(data or {}),
         }
         line = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-        os.write(self._file, line.encode() + b"\n")
         self._entries.append(((len(self._epochs) - 1, self._seq), line))
+        self._write(line)
         if len(self._entries) > self._limit:
             self._entries.popleft()
             self._dead_lines += 1
@@ -112,17 +115,29 @@ class EventLog:
         if len(self._entries) == before:
             return
         ack = json.dumps({"ack": {"node_epoch": epoch, "seq": seq}}, separators=(",", ":"))
-        os.write(self._file, ack.encode() + b"\n")
         self._dead_lines += before - len(self._entries) + 1
-        if self._dead_lines > COMPACT_AFTER_LINES and self._dead_lines > len(self._entries):
-            os.close(self._file)
-            self._file = self._rewrite()
+        self._write(ack)
 
     def close(self) -> None:
         """Close the file; what is not acknowledged stays in it."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _write(self, line: str) -> None:
+        """Write a line, or what is kept anew when most of the file is dead or an earlier line did not fit."""
+        text = line.encode() + b"\n"
+        try:
+            if self._is_behind or self._dead_lines > max(COMPACT_AFTER_LINES, len(self._entries)):
+                behind, self._file = self._file, self._rewrite()
+                os.close(behind)
+                self._is_behind = False
+            elif os.write(self._file, text) < len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            if not self._is_behind:
+                logger.error("events wait in memory, their spool cannot be written: %s", error)
+            self._is_behind = True
 
     def _forget(self, position: Position) -> None:
         while self._entries and self._entries[0][0] <= position:
@@ -152,8 +167,12 @@ class EventLog:
         """Write the unacknowledged events to a new file in place of the old; return it open for appending."""
         fresh = self._path.with_suffix(".new")
         descriptor = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for _, line in self._entries)
-        fresh.replace(self._path)
+        try:
+            with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for _, line in self._entries)
+            fresh.replace(self._path)
+        except OSError:
+            os.close(descriptor)
+            raise
         self._dead_lines = 0
         return descriptor

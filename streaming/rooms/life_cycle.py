@@ -107,6 +107,10 @@ class LifeCycle:
             logger.info("session %s of room %s: %s", media_session.session_id, media_session.room.name, error)
             self.signal(media_session, Signal.HANDSHAKE_FAILED)
             return
+        except Exception:
+            # A defect here or in the library: it is logged, but the session must not keep its place for ever.
+            self.signal(media_session, Signal.HANDSHAKE_FAILED)
+            raise
         if media_session.state is not SessionState.NEW:
             return
         # Before anyone hears of it: the engine drops media without keys and asks for a key frame with them.
@@ -140,10 +144,12 @@ class LifeCycle:
         self._keep(asyncio.create_task(self._say_goodbye(media_session)))
 
     async def _say_goodbye(self, media_session: MediaSession) -> None:
-        with contextlib.suppress(RuntimeError):
-            await media_session.association.close()
-        with contextlib.suppress(RuntimeError):
-            self._engine.close_session(media_session.engine_id)
+        try:
+            with contextlib.suppress(RuntimeError):
+                await media_session.association.close()
+        finally:
+            with contextlib.suppress(RuntimeError):
+                self._engine.close_session(media_session.engine_id)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -6,6 +6,7 @@ import asyncio
 import pytest
 from aiortc import rtcdtlstransport as aiortc_dtls
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from OpenSSL import SSL
 
 from streaming.dtls.aiortc_server import AiortcAssociation, AiortcDtlsServer
 from streaming.errors import DtlsFailed
@@ -78,7 +79,7 @@ async def test_cm_sha1_80_is_the_fallback() -> None:
     await client.stop()
 
 
-async def test_associations_share_one_context() -> None:
+async def test_associations_share_one_context_that_resumes_nothing() -> None:
     server = AiortcDtlsServer()
     contexts = []
     for _ in range(2):
@@ -88,6 +89,9 @@ async def test_associations_share_one_context() -> None:
         contexts.append(association._dtls._ssl.get_context())
         await client.stop()
     assert contexts[0] is contexts[1]
+    assert contexts[0].get_session_cache_mode() == SSL.SESS_CACHE_OFF
+    # pyOpenSSL has no getter for options.
+    assert SSL._lib.SSL_CTX_get_options(contexts[0]._context) & SSL.OP_NO_TICKET
 
 
 async def test_close_notify_ends_the_association() -> None:

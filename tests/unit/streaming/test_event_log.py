@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,26 @@ def test_oldest_events_are_given_up_and_counted_beyond_the_limit(tmp_path: Path)
     assert [seq for _, seq in seen(log.after(None, 0))] == [4, 5, 6, 7, 8]
     assert log.given_up == 3
     log.close()
+
+
+def test_full_disk_keeps_events_in_memory_and_the_file_catches_up(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    log = open_log(path)
+    log.append("viewer_connected")
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, log._file)
+    os.close(full)
+    (tmp_path / "events.new").mkdir()
+    for _ in range(3):
+        log.append("viewer_delivered")
+    assert seen(log.after(None, 0)) == [("e1", number) for number in range(1, 5)]
+    assert len(path.read_text().splitlines()) == 1
+    (tmp_path / "events.new").rmdir()
+    log.append("viewer_gone")
+    log.close()
+    again = open_log(path, "e2")
+    assert seen(again.after(None, 0)) == [("e1", number) for number in range(1, 6)]
+    again.close()
 
 
 async def test_long_poll_wakes_on_the_first_event(tmp_path: Path) -> None:

@@ -248,6 +248,7 @@ async def test_session_belongs_to_its_participant(node: NodeOnFake) -> None:
 async def test_unknown_paths_are_problems_too(node: NodeOnFake) -> None:
     assert code(await node.http.get("/nowhere")) == (404, "not_found")
     assert code(await node.http.post("/whip/room/")) == (404, "not_found")
+    assert code(await node.http.put("/whip/room")) == (405, "method_not_allowed")
 
 
 async def test_app_works_mounted_into_another(node: NodeOnFake) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streaming.dtls.aiortc_server import AiortcAssociation
 from streaming.rooms.session_states import CAUSES, TRANSITIONS, SessionState, Signal, next_state
 from tests.support.media_node_on_fake import node_on_fake, until
 from tests.support.media_tokens import bearer
@@ -234,3 +235,20 @@ async def test_dead_engine_does_not_keep_sessions_open(
         node.engine.emit("failed", 0, "worker panicked")
         await until(lambda: len(node.node.services.registry) == 0)
         assert (await node.event_types()).count("publisher_gone") == 1
+
+
+@pytest.mark.parametrize("method", ["handshake", "close"])
+async def test_defect_of_one_association_leaves_no_session_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    async def fail(*_: object) -> None:
+        raise KeyError("a defect")
+
+    async with node_on_fake(tmp_path) as node:
+        monkeypatch.setattr(AiortcAssociation, method, fail)
+        response = await node.post("whip", offer=publisher_offer())
+        if method == "close":
+            await node.http.delete(response.headers["location"], headers=bearer(node.mint.mint()))
+        await until(lambda: not node.engine.sessions)
+        assert len(node.node.services.registry) == 0
+        monkeypatch.undo()
