@@ -117,7 +117,9 @@ impl SendArena {
         if message.segment < message.len
             && matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL))
         {
-            self.use_gso = false; // A device without checksum offload.
+            // EIO: a device without checksum offload, which every run would meet. EINVAL: this run alone, say segments above one viewer's
+            // path MTU, or an address that cannot be sent to; nobody else pays for it.
+            self.use_gso &= error.raw_os_error() != Some(libc::EIO);
         } else if error.kind() == io::ErrorKind::WouldBlock {
             let mut ready = Vec::new();
             // A failed wait shows in the second attempt.
@@ -208,5 +210,22 @@ mod tests {
             received = number + 1;
         }
         assert_eq!((arena.sent, arena.refused), (154, 0));
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_sent_to_costs_nobody_else_anything() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let to = receiver.local_addr().expect("bound");
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sender = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let mut arena = SendArena::new(Arc::new([sender]));
+        let used_gso = arena.use_gso;
+        for to in [nowhere, nowhere, to] {
+            arena.datagram(0, to, |_| 1000);
+        }
+        arena.flush();
+        assert_eq!((arena.sent, arena.refused), (1, 2));
+        assert_eq!(arena.use_gso, used_gso);
+        assert_eq!(receiver.recv(&mut [0; 2048]).expect("arrives"), 1000);
     }
 }

@@ -155,7 +155,12 @@ impl Engine {
     pub fn stats(&self) -> Result<String, EngineError> {
         self.check()?;
         let worker = self.stats.lock().clone();
-        Ok(stats::to_json(&worker, &self.recordings.lock().clone()))
+        let recordings = self.recordings.lock().clone();
+        Ok(stats::to_json(
+            &worker,
+            &recordings,
+            self.events.dtls_excess(),
+        ))
     }
 
     /// Ends the threads; the second call does nothing.

@@ -1,6 +1,7 @@
 //! The way to Python: a queue and an eventfd that is readable as long as the queue is not empty.
 //!
-//! Nothing is dropped but handshake packets beyond [`MAX_DTLS`] of one session that Python has not fetched yet (joints.md §2).
+//! Nothing is dropped but handshake packets beyond [`MAX_DTLS`] of one session that Python has not fetched yet (joints.md §2); those are
+//! counted. Of a session's moves from address to address only the last is told, once per fetch: a peer may move as often as it likes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -38,6 +39,10 @@ pub struct EventQueue {
 struct State {
     events: VecDeque<EngineEvent>,
     dtls: HashMap<u64, u32>,
+    /// Handshake packets dropped.
+    dtls_excess: u64,
+    /// Newest address of the sessions whose `selected` is queued.
+    selected: HashMap<u64, String>,
 }
 
 impl EventQueue {
@@ -69,7 +74,9 @@ impl EventQueue {
                 text: String::new(),
                 data,
             },
-            Event::Selected(session, address) => named("selected", session.0, address.to_string()),
+            Event::Selected(session, address) => {
+                return self.push_selected(session.0, address.to_string());
+            }
             Event::ConsentLost(session) => named("consent_lost", session.0, String::new()),
             Event::ConsentRegained(session) => named("consent_regained", session.0, String::new()),
             Event::Expired(session) => named("expired", session.0, String::new()),
@@ -108,17 +115,21 @@ impl EventQueue {
         });
     }
 
+    /// Handshake packets dropped because their session had too many waiting.
+    pub fn dtls_excess(&self) -> u64 {
+        self.state.lock().dtls_excess
+    }
+
     /// Takes up to `limit` events, oldest first.
     pub fn drain(&self, limit: usize) -> Vec<EngineEvent> {
         let mut state = self.state.lock();
         let count = limit.min(state.events.len());
-        let drained: Vec<_> = state.events.drain(..count).collect();
-        for event in drained.iter().filter(|event| event.kind == "dtls") {
-            if let Some(queued) = state.dtls.get_mut(&event.session) {
-                *queued -= 1;
-                if *queued == 0 {
-                    state.dtls.remove(&event.session);
-                }
+        let mut drained: Vec<_> = state.events.drain(..count).collect();
+        for event in &mut drained {
+            if event.kind == "dtls" {
+                state.forget_dtls(event.session);
+            } else if event.kind == "selected" {
+                event.text = state.selected.remove(&event.session).unwrap_or_default();
             }
         }
         if state.events.is_empty() {
@@ -132,14 +143,43 @@ impl EventQueue {
         if event.kind == "dtls" {
             let queued = state.dtls.entry(event.session).or_insert(0);
             if *queued >= MAX_DTLS {
+                state.dtls_excess += 1;
                 return;
             }
             *queued += 1;
         }
+        self.append(&mut state, event);
+    }
+
+    fn push_selected(&self, session: u64, address: String) {
+        let mut state = self.state.lock();
+        if state.selected.insert(session, address).is_none() {
+            let event = EngineEvent {
+                kind: "selected",
+                session,
+                text: String::new(),
+                data: Vec::new(),
+            };
+            self.append(&mut state, event);
+        }
+    }
+
+    fn append(&self, state: &mut State, event: EngineEvent) {
         let was_empty = state.events.is_empty();
         state.events.push_back(event);
         if was_empty {
             self.wake.signal();
+        }
+    }
+}
+
+impl State {
+    fn forget_dtls(&mut self, session: u64) {
+        if let Some(queued) = self.dtls.get_mut(&session) {
+            *queued -= 1;
+            if *queued == 0 {
+                self.dtls.remove(&session);
+            }
         }
     }
 }
@@ -167,12 +207,35 @@ mod tests {
             MAX_DTLS as usize
         );
         assert_eq!(events.len(), MAX_DTLS as usize + 2);
+        assert_eq!(queue.dtls_excess(), 100 - u64::from(MAX_DTLS));
         queue.push(Event::Dtls(SessionId(1), vec![22]));
         assert_eq!(
             queue.drain(1000).len(),
             1,
             "fetched packets no longer count"
         );
+    }
+
+    #[test]
+    fn a_session_that_keeps_moving_is_one_event_with_its_last_address() {
+        let queue = EventQueue::new().expect("eventfd");
+        let address = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        for port in 1..=100 {
+            queue.push(Event::Selected(SessionId(1), address(port)));
+        }
+        queue.push(Event::Selected(SessionId(2), address(7)));
+        let told = |queue: &EventQueue| {
+            let events = queue.drain(1000).into_iter();
+            events
+                .map(|event| (event.session, event.text))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&queue),
+            [(1, "127.0.0.1:100".into()), (2, "127.0.0.1:7".into())]
+        );
+        queue.push(Event::Selected(SessionId(1), address(101)));
+        assert_eq!(told(&queue), [(1, "127.0.0.1:101".into())]);
     }
 
     #[test]

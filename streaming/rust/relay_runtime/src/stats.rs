@@ -6,7 +6,7 @@ use crate::feed::RecordingStats;
 use crate::worker::WorkerStats;
 
 /// Writes the snapshot.
-pub fn to_json(worker: &WorkerStats, recordings: &[RecordingStats]) -> String {
+pub fn to_json(worker: &WorkerStats, recordings: &[RecordingStats], dtls_excess: u64) -> String {
     let dropped = worker.relay.dropped;
     let sessions: Map<String, Value> = worker.relay.sessions.iter().map(|peer| {
         let value = json!({
@@ -40,7 +40,7 @@ pub fn to_json(worker: &WorkerStats, recordings: &[RecordingStats]) -> String {
             "srtp_before_keys": dropped.srtp_before_keys, "srtp_auth": dropped.srtp_auth, "replayed": dropped.replayed,
             "malformed_rtp": dropped.malformed_rtp, "malformed_rtcp": dropped.malformed_rtcp,
             "malformed_stun": dropped.malformed_stun, "unknown_ssrc": dropped.unknown_ssrc,
-            "unknown_source": dropped.unknown_source, "other": dropped.other,
+            "unknown_source": dropped.unknown_source, "dtls_excess": dtls_excess, "other": dropped.other,
         },
         "sessions": sessions,
         "publications": publications,

@@ -166,7 +166,7 @@ impl ReceiveBatch {
             };
         }
         for (index, header) in headers.iter().enumerate().take(count as usize) {
-            // A datagram cut to the buffer cannot be authentic: it is left empty and counted as malformed.
+            // A datagram cut to the buffer cannot be authentic: it is left empty and counted as `other`.
             let is_cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             self.lengths[index] = if is_cut { 0 } else { header.msg_len as usize };
             // SAFETY: the kernel filled the storage and told its length.

@@ -1,14 +1,16 @@
 //! RTCP in: sender reports of publishers, receiver reports, NACK, PLI and FIR of viewers.
 
 use super::egress::{Egress, Event};
-use super::model::{MediaKind, Nanos, PublicationId, SessionId};
+use super::model::{MediaKind, Nanos, PublicationId, SECOND, SessionId};
 use super::output::Source;
 use super::relay::Relay;
 use crate::error::SrtpError;
 use crate::rtcp::{self, Nack, Packet, ReportBlocks, SenderReport, ntp};
 
-/// Most packets resent for one compound: a burst of loss, not a way to make the relay flood.
-const MAX_RESENDS: usize = 256;
+/// Most packets resent to a session within [`RESEND_WINDOW`], as many as a video cache holds: any loss worth repairing, but no way to make
+/// the relay flood an address.
+const MAX_RESENDS: u32 = 1024;
+const RESEND_WINDOW: Nanos = SECOND;
 
 impl Relay {
     pub(super) fn on_rtcp(
@@ -152,9 +154,15 @@ impl Relay {
         else {
             return;
         };
-        let counters = &mut peer.counters;
-        for lost in nack.sequences().take(MAX_RESENDS) {
+        if now.saturating_sub(peer.resends_since) >= RESEND_WINDOW {
+            (peer.resends_since, peer.resends) = (now, 0);
+        }
+        let (counters, resends) = (&mut peer.counters, &mut peer.resends);
+        for lost in nack.sequences() {
             counters.nack += 1;
+            if *resends >= MAX_RESENDS {
+                continue;
+            }
             let Some(found) = output.lookup_nack(lost, now, peer.rtt) else {
                 continue;
             };
@@ -173,6 +181,7 @@ impl Relay {
             out.datagram(socket, address, |buffer| {
                 let written = output.resend(source, found, context, buffer);
                 if written > 0 {
+                    *resends += 1;
                     counters.rtx += 1;
                     counters.bytes_out += written as u64;
                 }

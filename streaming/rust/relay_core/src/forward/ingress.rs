@@ -253,15 +253,15 @@ fn find_source(
         let Some(publication) = publications.get(id) else {
             continue;
         };
-        if publication.ssrc == Some(header.ssrc) {
-            let role = publication.role_of(header.payload_type);
-            return role
-                .filter(|role| *role == PayloadRole::Media)
-                .map(|role| (*id, role));
-        }
-        if publication.rtx_ssrc == Some(header.ssrc) {
-            return Some((*id, PayloadRole::Rtx));
-        }
+        let wanted = if publication.ssrc == Some(header.ssrc) {
+            PayloadRole::Media
+        } else if publication.rtx_ssrc == Some(header.ssrc) {
+            PayloadRole::Rtx
+        } else {
+            continue;
+        };
+        let role = publication.role_of(header.payload_type);
+        return role.filter(|role| *role == wanted).map(|role| (*id, role));
     }
     let by_mid = |publication: &Publication| {
         let mid = publication

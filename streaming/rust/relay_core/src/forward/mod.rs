@@ -5,6 +5,8 @@
 
 mod cache;
 mod capture_clock;
+#[cfg(test)]
+mod churn_tests;
 mod command;
 mod egress;
 mod fanout;

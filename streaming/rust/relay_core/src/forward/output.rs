@@ -40,6 +40,8 @@ pub(crate) struct Output {
     mid_until: Option<u64>,
     rtx_index: u64,
     anchor: Option<(Nanos, u32)>,
+    /// RTP clock in Hz of what was shown last: the line goes on in it when the source is gone.
+    rate: u32,
     first_timestamp: u32,
     resent: Vec<(u64, Nanos)>,
 }
@@ -72,6 +74,7 @@ impl Output {
             mid_until: None,
             rtx_index: (random >> 16) & 0x3fff,
             anchor: None,
+            rate: 90_000,
             first_timestamp: (random >> 32) as u32,
             resent: Vec::new(),
         };
@@ -231,8 +234,7 @@ impl Output {
             self.anchor = Some((now, timestamp.wrapping_add(switch.timestamp_offset)));
         }
         let (at, timestamp) = self.anchor?;
-        let rate = clock.map_or(90_000, CaptureClock::rate);
-        Some(timestamp.wrapping_add(ticks_between(at, now, rate)))
+        Some(timestamp.wrapping_add(ticks_between(at, now, self.rate)))
     }
 
     /// A receiver report named this SSRC: the receiver can tell it without MID.
@@ -243,7 +245,8 @@ impl Output {
     fn enter(&mut self, source: Source<'_>, meta: &PacketMeta, now: Nanos) {
         let captured = source.clock.captured_at(meta.timestamp).unwrap_or(now);
         let (at, timestamp) = *self.anchor.get_or_insert((captured, self.first_timestamp));
-        let wanted = timestamp.wrapping_add(ticks_between(at, captured, source.clock.rate()));
+        self.rate = source.clock.rate();
+        let wanted = timestamp.wrapping_add(ticks_between(at, captured, self.rate));
         self.line.switch_to(source.key, meta, wanted, now);
     }
 
@@ -307,5 +310,58 @@ fn rewrite_picture(meta: &PacketMeta, switch: &Switch, payload: &mut [u8]) {
     }
     if let Some((_, value)) = vp8.tl0_picture_index {
         vp8.set_tl0_picture_index(payload, value.wrapping_add(switch.tl0_offset));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cache::AUDIO_CAPACITY;
+    use super::super::model::SECOND;
+    use super::*;
+    use crate::srtp::Profile;
+
+    #[test]
+    fn the_clock_of_a_slot_goes_on_at_its_rate_when_the_source_has_gone() {
+        let payload = OutputPayload {
+            media: 111,
+            rtx: None,
+        };
+        let spec = OutputSpec {
+            slot: Slot::from_name("A0").expect("a slot"),
+            mid: "1".into(),
+            ssrc: 1,
+            rtx_ssrc: None,
+            payload_types: vec![(Codec::Opus, payload)],
+            mid_ext: None,
+            cname: "c".into(),
+        };
+        let mut output = Output::new(&spec, 1);
+        let (mut cache, mut clock) = (PacketCache::new(AUDIO_CAPACITY), CaptureClock::new(48_000));
+        let meta = PacketMeta {
+            sequence: 5,
+            timestamp: 960,
+            marker: false,
+            is_entry: true,
+            vp8: None,
+        };
+        cache.insert(meta, b"sound");
+        clock.on_packet(meta.timestamp, SECOND);
+        let source = Source {
+            key: SourceKey {
+                publication: PublicationId(1),
+                generation: 0,
+            },
+            codec: Codec::Opus,
+            cache: &cache,
+            clock: &clock,
+        };
+        let context = SrtpContext::from_keying_material(Profile::AeadAes128Gcm, &[1; 28])
+            .expect("the length of a key");
+        assert!(output.forward(source, 5, SECOND, &context, &mut [0; 2048]) > 0);
+        let with = output
+            .timestamp_at(Some(&clock), 2 * SECOND)
+            .expect("placed");
+        let without = output.timestamp_at(None, 12 * SECOND).expect("placed");
+        assert_eq!(without.wrapping_sub(with), 480_000);
     }
 }

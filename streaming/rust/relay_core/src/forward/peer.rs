@@ -62,6 +62,9 @@ pub(crate) struct Peer {
     pub fir_sequence: u8,
     pub delivered_at: Option<Nanos>,
     pub rtt: Option<Nanos>,
+    /// Packets resent since `resends_since`.
+    pub resends: u32,
+    pub resends_since: Nanos,
     pub loss: f64,
     pub counters: PeerCounters,
 }
@@ -114,6 +117,8 @@ impl Peer {
             fir_sequence: 0,
             delivered_at: None,
             rtt: None,
+            resends: 0,
+            resends_since: now,
             loss: 0.0,
             counters: PeerCounters::default(),
         }

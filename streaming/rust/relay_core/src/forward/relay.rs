@@ -301,6 +301,7 @@ impl Relay {
         }
         let room = self.room_mut(name);
         if room.slots[slot.index()] == id {
+            self.drop_room_if_empty(name);
             return;
         }
         room.slots[slot.index()] = id;
@@ -339,8 +340,7 @@ impl Relay {
     ) {
         let room = self.room_mut(name);
         if room.recording.as_deref() == recording {
-            let name = room.name.clone();
-            self.drop_room_if_empty(&name);
+            self.drop_room_if_empty(name);
             return;
         }
         let name = room.name.clone();

@@ -156,6 +156,12 @@ impl Ring {
         }
     }
 
+    /// Forgets every frame and gives their memory back; the numbers go on if the recording is switched on again.
+    pub fn clear(&mut self) {
+        self.ack(u64::MAX);
+        self.kept = VecDeque::new();
+    }
+
     /// The first number a recorder that has everything up to `after` will get.
     pub fn first_after(&self, after: u64) -> u64 {
         let index = self.index_after(after);

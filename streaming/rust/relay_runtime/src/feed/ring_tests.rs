@@ -202,3 +202,15 @@ fn packets_lost_before_the_ring_are_a_marked_gap() {
         Some(8)
     );
 }
+
+#[test]
+fn a_finished_ring_gives_its_memory_back_and_keeps_its_numbers() {
+    let mut ring = Ring::new(RingLimits::default());
+    for number in 0..1000 {
+        ring.push_packet(packet("V0", number, 10), number == 0);
+    }
+    ring.clear();
+    assert_eq!((ring.kept.capacity(), ring.bytes()), (0, 0));
+    ring.push_packet(packet("V0", 1000, 10), true);
+    assert_eq!(ring.first_after(0), 1001);
+}

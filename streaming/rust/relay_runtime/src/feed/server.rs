@@ -426,7 +426,7 @@ impl State {
                 self.connections.remove(&key);
                 self.server.events.push_recording("recorder_detached", &id);
             }
-            found.ring.ack(u64::MAX);
+            found.ring.clear();
             self.finished.insert(id, found.ring);
         }
     }
