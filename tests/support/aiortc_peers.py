@@ -18,16 +18,28 @@ from aiortc import (
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
-from tests.support.media_tokens import TokenMint, bearer
+from tests.support.media_tokens import bearer
 
 FRAME_WAIT_S = 30.0
+
+
+class Mint(Protocol):
+    """Where a peer gets its token."""
+
+    def mint(self, participant: str, room: str, /) -> str:
+        """A token for one room."""
+        ...
 
 
 class MediaNodeClient(Protocol):
     """What a peer needs of a media node, in this process or another."""
 
     http: httpx.AsyncClient
-    mint: TokenMint
+
+    @property
+    def mint(self) -> Mint:
+        """Who gives out tokens."""
+        ...
 
 
 def use_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
