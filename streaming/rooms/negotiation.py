@@ -2,7 +2,7 @@
 keeps nothing."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from streaming.errors import CodecNotAccepted, SdpUnsupported
@@ -85,6 +85,8 @@ def negotiate_viewer(text: str, local: LocalTransport) -> Negotiated:
     require_direction(media, frozenset({"recvonly", "sendrecv"}))
     free = {"video": iter(VIDEO_SLOTS), "audio": iter(AUDIO_SLOTS)}
     cname = secrets.token_hex(8)
+    # All different: two streams with one SSRC under one key would repeat nonces (RFC 7714 §8.1).
+    ssrcs = iter(secrets.SystemRandom().sample(range(1, 1 << 32), 2 * (len(VIDEO_SLOTS) + len(AUDIO_SLOTS))))
     answers: dict[str, AnsweredMedia] = {}
     outputs: list[OutputSpec] = []
     for entry in media:
@@ -92,7 +94,7 @@ def negotiate_viewer(text: str, local: LocalTransport) -> Negotiated:
         wanted = VIDEO_CODECS if entry.kind == "video" else ("opus",)
         formats = tuple(found for codec in wanted if (found := choose_format(entry, codec)))
         if slot and formats:
-            output = _output(slot, entry.mid, formats, cname)
+            output = _output(slot, entry.mid, formats, cname, ssrcs)
             outputs.append(output)
             answers[entry.mid] = _sender(output, formats)
     if not outputs:
@@ -140,7 +142,9 @@ def _publication(
     )
 
 
-def _output(slot: str, mid: str, formats: Sequence[MediaFormat], cname: str) -> OutputSpec:
+def _output(
+    slot: str, mid: str, formats: Sequence[MediaFormat], cname: str, ssrcs: Iterator[int]
+) -> OutputSpec:
     payload_types = {
         entry.codec: [
             entry.payload_type,
@@ -150,7 +154,7 @@ def _output(slot: str, mid: str, formats: Sequence[MediaFormat], cname: str) -> 
     }
     has_rtx = any(entry.rtx_payload_type is not None for entry in formats)
     # The SSRCs are signalled, so packets need no MID extension (8 bytes each).
-    return OutputSpec(slot, mid, _ssrc(), _ssrc() if has_rtx else None, payload_types, cname)
+    return OutputSpec(slot, mid, next(ssrcs), next(ssrcs) if has_rtx else None, payload_types, cname)
 
 
 def _sender(output: OutputSpec, formats: tuple[MediaFormat, ...]) -> AnsweredMedia:
@@ -173,7 +177,3 @@ def _sender(output: OutputSpec, formats: tuple[MediaFormat, ...]) -> AnsweredMed
 
 def _kinds(media: Sequence[OfferedMedia]) -> tuple[tuple[str, str], ...]:
     return tuple((entry.kind, entry.mid) for entry in media)
-
-
-def _ssrc() -> int:
-    return secrets.randbelow(0xFFFFFFFE) + 1

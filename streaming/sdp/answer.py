@@ -90,7 +90,7 @@ def _accepted(
         f"a={answer.direction}",
         *([f"a=msid:{answer.msid}"] if answer.msid else []),
         "a=rtcp-mux",
-        "a=rtcp-rsize",
+        *(["a=rtcp-rsize"] if media.has_rtcp_rsize else []),  # Only when offered (RFC 5506 §5.1).
         *_format_lines(answer.formats),
         *_ssrc_lines(answer),
     ]

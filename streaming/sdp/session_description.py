@@ -1,9 +1,9 @@
 """Parses offers into our own frozen types; the only user of `aiortc.sdp`.
 
 What lives here: the grammar (RFC 8866, RFC 8839, RFC 8842) and what aiortc leaves out (`bundle-only`,
-`extmap-allow-mixed`). What must not: any decision on what to accept (`streaming.sdp.offer_rules`, `.codecs`).
-Whatever is wrong with a text ends in `SdpMalformed`: aiortc's parser itself answers with bare assertions,
-StopIteration and more, so everything it raises is caught.
+`rtcp-rsize`, `extmap-allow-mixed`). What must not: any decision on what to accept
+(`streaming.sdp.offer_rules`, `.codecs`). Whatever is wrong with a text ends in `SdpMalformed`: aiortc's
+parser itself answers with bare assertions, StopIteration and more, so everything it raises is caught.
 """
 
 import re
@@ -45,6 +45,7 @@ class OfferedMedia:
     direction: str
     is_rejected: bool
     has_rtcp_mux: bool
+    has_rtcp_rsize: bool
     codecs: tuple[OfferedCodec, ...]
     extensions: dict[str, int]
     ssrcs: tuple[int, ...]
@@ -119,6 +120,7 @@ def _media(media: aiortc_sdp.MediaDescription, lines: list[str]) -> OfferedMedia
         # RFC 9143 §6: port 0 means rejected unless a=bundle-only says otherwise.
         is_rejected=media.port == 0 and "a=bundle-only" not in lines,
         has_rtcp_mux=media.rtcp_mux,
+        has_rtcp_rsize="a=rtcp-rsize" in lines,
         codecs=tuple(_codec(codec) for codec in media.rtp.codecs),
         extensions={extension.uri: extension.id for extension in media.rtp.headerExtensions},
         ssrcs=tuple(entry.ssrc for entry in media.ssrc),

@@ -148,6 +148,21 @@ def test_viewer_may_come_before_the_codec_is_known() -> None:
     assert "goog-remb" not in negotiated.answer
 
 
+def test_no_two_streams_of_a_viewer_share_an_ssrc() -> None:
+    negotiated = negotiate_viewer(viewer_offer(videos=7, audios=3), LOCAL)
+    assert negotiated.subscription is not None
+    outputs = negotiated.subscription.outputs
+    ssrcs = [number for entry in outputs for number in (entry.ssrc, entry.rtx_ssrc) if number is not None]
+    assert len(ssrcs) == 7 * 2 + 3 == len(set(ssrcs))
+    assert all(0 < number < 1 << 32 for number in ssrcs)
+
+
+def test_reduced_size_rtcp_is_answered_only_when_offered() -> None:
+    text = viewer_offer()
+    assert negotiate_viewer(text, LOCAL).answer.count("a=rtcp-rsize") == 2
+    assert "rtcp-rsize" not in negotiate_viewer(text.replace("a=rtcp-rsize\r\n", ""), LOCAL).answer
+
+
 def test_more_descriptions_than_slots_are_rejected_alone() -> None:
     answer = negotiate_viewer(viewer_offer(videos=8, audios=4), LOCAL).answer
     assert sum("sendonly" in block for block in media_blocks(answer)) == 10
