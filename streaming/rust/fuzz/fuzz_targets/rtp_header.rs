@@ -10,15 +10,10 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     assert_eq!(header.payload_end + header.padding, data.len());
-    let elements = extension::elements(data, &header).count();
-    let mut copy = data.to_vec();
-    extension::remap_ids(
-        &mut copy,
-        &header,
-        &core::array::from_fn(|id| (id / 2) as u8),
-    );
-    assert_eq!(copy[header.payload_start..], data[header.payload_start..]);
-    assert!(extension::elements(&copy, &header).count() <= elements);
+    let inside: usize = extension::elements(data, &header)
+        .map(|element| element.data.len() + 1)
+        .sum();
+    assert!(inside <= header.payload_start);
 
     let mut resent = Vec::new();
     rtx::wrap(
@@ -35,7 +30,4 @@ fuzz_target!(|data: &[u8]| {
     let rtx_header = Header::parse(&resent).unwrap();
     let len = rtx::unwrap(&mut resent, &rtx_header, header.payload_type, header.ssrc).unwrap();
     assert_eq!(resent[header.payload_start..len], data[header.payload()]);
-
-    let len = extension::strip(&mut copy, &header);
-    assert_eq!(Header::parse(&copy[..len]).unwrap().extension, None);
 });

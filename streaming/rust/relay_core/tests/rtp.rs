@@ -37,7 +37,7 @@ fn a_full_header_is_read() {
         ),
         (0x63, 0x1234, 256, 7)
     );
-    assert_eq!(header.csrcs(&packet).collect::<Vec<_>>(), [8, 9]);
+    assert_eq!(header.csrc_count, 2);
     assert_eq!((header.payload(), header.padding), (28..31, 2));
     assert_eq!(extension::find(&packet, &header, 1), Some(&[5][..]));
 }
@@ -92,40 +92,6 @@ fn reserved_ids_overlong_elements_and_other_profiles_yield_nothing() {
 }
 
 #[test]
-fn renumbering_blanks_what_is_not_mapped_and_keeps_the_length() {
-    let mut packet = with_extension(0xbede, &[0x10, 0xaa, 0x21, 1, 2, 0x30, 0xcc, 0], b"payload");
-    let before = packet.len();
-    let mut map = [0; 256];
-    (map[1], map[3]) = (4, 14);
-    let header = Header::parse(&packet).unwrap();
-    extension::remap_ids(&mut packet, &header, &map);
-    assert_eq!(ids(&packet), [(4, vec![0xaa]), (14, vec![0xcc])]);
-    assert_eq!((packet.len(), &packet[24..]), (before, &b"payload"[..]));
-}
-
-#[test]
-fn an_element_is_overwritten_only_in_its_own_length() {
-    let mut packet = with_extension(0xbede, &[0x21, 1, 2, 0], b"");
-    let header = Header::parse(&packet).unwrap();
-    assert!(extension::overwrite(&mut packet, &header, 2, b"ab"));
-    assert!(!extension::overwrite(&mut packet, &header, 2, b"abc"));
-    assert!(!extension::overwrite(&mut packet, &header, 3, b"a"));
-    assert_eq!(ids(&packet), [(2, b"ab".to_vec())]);
-}
-
-#[test]
-fn stripping_leaves_header_and_payload() {
-    let mut packet = with_extension(0xbede, &[0x10, 0xaa, 0, 0], b"payload");
-    let header = Header::parse(&packet).unwrap();
-    let len = extension::strip(&mut packet, &header);
-    let stripped = Header::parse(&packet[..len]).unwrap();
-    assert_eq!(
-        (stripped.extension, &packet[stripped.payload()]),
-        (None, &b"payload"[..])
-    );
-}
-
-#[test]
 fn setters_change_their_field_only_and_ignore_short_slices() {
     let mut packet = [0x80, 0xe0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
     rtp::set_payload_type(&mut packet, 0xff);
@@ -144,7 +110,6 @@ fn setters_change_their_field_only_and_ignore_short_slices() {
         ),
         (127, false, 65_535, 1 << 31, 4)
     );
-    assert_eq!(header.to_fixed_bytes(), packet);
     for len in 0..12 {
         rtp::set_ssrc(&mut packet[..len], 9);
     }
@@ -160,16 +125,8 @@ proptest! {
         }
         if let Ok(header) = Header::parse(&bytes) {
             prop_assert!(header.payload_start <= header.payload_end && header.payload_end + header.padding == bytes.len());
-            prop_assert_eq!(header.csrcs(&bytes).count(), usize::from(header.csrc_count));
-            let count = extension::elements(&bytes, &header).count();
-            let identity: [u8; 256] = core::array::from_fn(|id| id as u8);
-            let mut copy = bytes.clone();
-            extension::remap_ids(&mut copy, &header, &identity);
-            prop_assert_eq!(&copy, &bytes);
-            extension::remap_ids(&mut copy, &header, &[0; 256]);
-            prop_assert!(extension::elements(&copy, &header).count() <= count);
-            let len = extension::strip(&mut copy, &header);
-            prop_assert!(len <= bytes.len());
+            let inside = extension::elements(&bytes, &header).map(|element| element.data.len() + 1).sum::<usize>();
+            prop_assert!(inside <= header.payload_start);
         }
     }
 

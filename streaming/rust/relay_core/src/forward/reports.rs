@@ -81,7 +81,7 @@ impl Relay {
         if self.due.is_empty() && !wants_keyframe {
             return;
         }
-        // Reduced-size RTCP (RFC 5506) is not negotiated, so feedback travels in a minimal compound.
+        // A minimal compound: not every publisher negotiated reduced-size RTCP (RFC 5506).
         let sender = peer.feedback_ssrc;
         self.scratch.clear();
         ReceiverReport::write(&mut self.scratch, sender, &[]);

@@ -114,27 +114,6 @@ impl Header {
     pub const fn is_padding_only(&self) -> bool {
         self.payload_start == self.payload_end
     }
-
-    /// Contributing sources in order. `packet` must be the parsed bytes; others give what is there.
-    pub fn csrcs<'a>(&self, packet: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
-        packet
-            .get(FIXED_HEADER_LEN..FIXED_HEADER_LEN + 4 * usize::from(self.csrc_count))
-            .unwrap_or_default()
-            .chunks_exact(4)
-            .map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]))
-    }
-
-    /// Writes a 12-byte header without CSRC, extension or padding from the values of `self`.
-    #[must_use]
-    pub fn to_fixed_bytes(&self) -> [u8; FIXED_HEADER_LEN] {
-        let mut bytes = [0; FIXED_HEADER_LEN];
-        bytes[0] = 0x80;
-        bytes[1] = (u8::from(self.marker) << 7) | (self.payload_type & 0x7f);
-        bytes[2..4].copy_from_slice(&self.sequence.to_be_bytes());
-        bytes[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
-        bytes[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
-        bytes
-    }
 }
 
 fn put<const N: usize>(packet: &mut [u8], offset: usize, value: [u8; N]) {

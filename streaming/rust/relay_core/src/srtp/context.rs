@@ -8,11 +8,6 @@ use crate::error::SrtpError;
 use crate::rtp::{FIXED_HEADER_LEN, Header};
 use crate::sequence::extend;
 
-/// Most bytes [`SrtpContext::protect_rtp`] adds.
-pub const MAX_RTP_OVERHEAD: usize = 16;
-/// Most bytes [`SrtpContext::protect_rtcp`] adds.
-pub const MAX_RTCP_OVERHEAD: usize = 20;
-
 const MAX_SOURCES: usize = 64;
 const MAX_INDEX: u64 = (1 << 48) - 1;
 const MAX_RTCP_INDEX: u32 = (1 << 31) - 1;

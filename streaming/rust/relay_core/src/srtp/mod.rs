@@ -8,7 +8,7 @@ pub mod context;
 pub mod key_derivation;
 pub mod replay_window;
 
-pub use context::{MAX_RTCP_OVERHEAD, MAX_RTP_OVERHEAD, SrtpContext, Unprotected};
+pub use context::{SrtpContext, Unprotected};
 pub use replay_window::ReplayWindow;
 
 use crate::error::SrtpError;

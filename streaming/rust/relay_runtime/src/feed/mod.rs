@@ -5,9 +5,11 @@
 mod connection;
 mod frame;
 mod handover;
+mod recording;
 mod ring;
 mod server;
 
 pub use handover::{FeedSender, handover};
+pub use recording::RecordingStats;
 pub use ring::RingLimits;
-pub use server::{FeedServer, RecordingStats};
+pub use server::FeedServer;

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use relay_core::forward::{
-    Command, FeedItem, FeedSource, MILLISECOND, MediaKind, Nanos, SECOND, Slot,
-};
+use relay_core::forward::{Command, FeedItem, MILLISECOND, Nanos, SECOND, Slot};
 use serde::Deserialize;
 
 use super::connection::Connection;
-use super::frame::{Frame, NO_SLOT, kind};
+use super::frame::{Frame, kind};
 use super::handover::FeedMessage;
+use super::recording::{Recording, RecordingStats};
 use super::ring::{Ring, RingLimits};
 use crate::event::EventQueue;
 use crate::sys::{self, EventFd, Interest};
@@ -25,26 +24,6 @@ use crate::worker::WorkerCommand;
 const TICK: Nanos = 250 * MILLISECOND;
 /// How long a switched-off recording waits for its last acknowledgement.
 const LINGER: Nanos = 60 * SECOND;
-/// Browsers send no key frame unasked; while no recorder asks, GOPs must not outgrow the ring.
-const LONGEST_GOP: Nanos = 8 * SECOND;
-/// Least time between two overflow events of a recording.
-const OVERFLOW_EVENTS: Nanos = SECOND;
-
-/// Numbers of one recording for stats().
-#[derive(Debug, Clone)]
-#[allow(
-    missing_docs,
-    reason = "the names are those of docs/protocol/engine.md"
-)]
-pub struct RecordingStats {
-    pub recording: Arc<str>,
-    pub room: Arc<str>,
-    pub attached: bool,
-    pub next_seq: u64,
-    pub acked_seq: u64,
-    pub ring_bytes: usize,
-    pub overflow: u64,
-}
 
 /// What the feed thread works with.
 pub struct FeedServer {
@@ -68,18 +47,6 @@ pub struct FeedServer {
     pub wall_offset: u64,
     /// Ring limits.
     pub limits: RingLimits,
-}
-
-struct Recording {
-    room: Arc<str>,
-    room_number: u64,
-    ring: Ring,
-    ended_at: Option<Nanos>,
-    attached: Option<u64>,
-    overflow_reported: u64,
-    overflow_event_at: Nanos,
-    /// When each slot last had, or was last asked for, a key frame.
-    entry_at: [Nanos; Slot::COUNT],
 }
 
 #[derive(Deserialize)]
@@ -167,9 +134,7 @@ impl State {
                     count,
                 }) => {
                     if let Some(found) = self.recordings.get_mut(&recording) {
-                        let frame =
-                            frame(found.room_number, sys::monotonic(), self.server.wall_offset);
-                        found.ring.push_lost(slot, count, frame);
+                        found.lose(slot, count, sys::monotonic());
                     }
                 }
                 Err(crossbeam_channel::TryRecvError::Empty) => return true,
@@ -187,10 +152,7 @@ impl State {
             } => self.start(recording, room_number, room),
             FeedItem::End { recording, at } => {
                 if let Some(found) = self.recordings.get_mut(&recording) {
-                    found.ended_at = Some(at);
-                    let payload = Arc::from(&br#"{"event":"end"}"#[..]);
-                    let header = frame(found.room_number, at, self.server.wall_offset);
-                    found.ring.push_control(Frame { payload, ..header });
+                    found.end(at);
                 }
             }
             FeedItem::Source {
@@ -200,15 +162,7 @@ impl State {
                 source,
             } => {
                 if let Some(found) = self.recordings.get_mut(&recording) {
-                    let header = frame(found.room_number, at, self.server.wall_offset);
-                    let publication = source.as_ref().map_or(0, |source| source.publication.0);
-                    let payload = source_payload(slot, source.as_ref());
-                    found.ring.push_source(Frame {
-                        slot: slot.octet(),
-                        publication,
-                        payload,
-                        ..header
-                    });
+                    found.show(slot, source.as_ref(), at);
                 }
             }
             FeedItem::Packet {
@@ -223,35 +177,21 @@ impl State {
                 let Some(found) = self.recordings.get_mut(&recording) else {
                     return;
                 };
-                let header = frame(found.room_number, at, self.server.wall_offset);
                 let kind = if is_rtcp { kind::RTCP } else { kind::RTP };
                 let frame = Frame {
                     kind,
                     slot: slot.octet(),
                     publication: publication.0,
                     payload: packet,
-                    ..header
+                    ..found.control_frame(at)
                 };
-                let entry_at = &mut found.entry_at[slot.index()];
-                let is_overdue =
-                    slot.kind() == MediaKind::Video && at.saturating_sub(*entry_at) >= LONGEST_GOP;
-                if is_entry || is_overdue {
-                    *entry_at = at;
-                }
-                let waiting = found
-                    .ring
-                    .push_packet(frame, is_entry)
-                    .or(is_overdue.then_some(slot));
-                let is_news = found.ring.overflow() > found.overflow_reported;
-                if is_news && at.saturating_sub(found.overflow_event_at) >= OVERFLOW_EVENTS {
-                    found.overflow_reported = found.ring.overflow();
-                    found.overflow_event_at = at;
-                    self.server
-                        .events
-                        .push_recording("recording_overflow", &recording);
+                let waiting = found.take(slot, frame, is_entry);
+                let room_number = found.room_number;
+                if found.has_overflow_to_report(at) {
+                    let events = &self.server.events;
+                    events.push_recording("recording_overflow", &recording);
                 }
                 if let Some(slot) = waiting {
-                    let room_number = found.room_number;
                     self.request_keyframe(room_number, slot);
                 }
             }
@@ -267,16 +207,7 @@ impl State {
             .finished
             .remove(&recording)
             .unwrap_or_else(|| Ring::new(self.server.limits));
-        let fresh = Recording {
-            room,
-            room_number,
-            ring,
-            ended_at: None,
-            attached: None,
-            overflow_reported: 0,
-            overflow_event_at: 0,
-            entry_at: [0; Slot::COUNT],
-        };
+        let fresh = Recording::new(room, room_number, ring, self.server.wall_offset);
         self.recordings.insert(recording, fresh);
     }
 
@@ -351,7 +282,7 @@ impl State {
         let older = found.attached.replace(key);
         connection.recording = Some(id.clone());
         connection.cursor = after;
-        let header = frame(found.room_number, sys::monotonic(), self.server.wall_offset);
+        let header = found.control_frame(sys::monotonic());
         let attached = serde_json::json!({"event": "attached", "node_epoch": self.server.node_epoch, "first_seq": first_seq});
         connection.queue(&Frame {
             payload: Arc::from(attached.to_string().into_bytes()),
@@ -439,41 +370,8 @@ impl State {
     }
 
     fn publish_stats(&self) {
-        let numbers = self.recordings.iter().map(|(id, found)| RecordingStats {
-            recording: id.clone(),
-            room: found.room.clone(),
-            attached: found.attached.is_some(),
-            next_seq: found.ring.next_seq(),
-            acked_seq: found.ring.acked(),
-            ring_bytes: found.ring.bytes(),
-            overflow: found.ring.overflow(),
-        });
+        let recordings = self.recordings.iter();
+        let numbers = recordings.map(|(id, found)| found.stats(id.clone()));
         *self.server.stats.lock() = numbers.collect();
     }
-}
-
-/// A control frame outside the sequence, with an empty payload: the template of all others.
-fn frame(room: u64, at: Nanos, wall_offset: u64) -> Frame {
-    Frame {
-        kind: kind::CONTROL,
-        slot: NO_SLOT,
-        room,
-        publication: 0,
-        feed_seq: 0,
-        monotonic_ns: at,
-        wall_ns: wall_offset + at,
-        payload: Arc::from(&[][..]),
-    }
-}
-
-fn source_payload(slot: Slot, source: Option<&FeedSource>) -> Arc<[u8]> {
-    let json = match source {
-        Some(source) => serde_json::json!({
-            "event": "source", "slot": slot.name(), "publication": source.publication.0, "codec": source.codec.name(),
-            "clock_rate": source.clock_rate, "pt": source.payload_type,
-            "kind": if source.kind == MediaKind::Video { "video" } else { "audio" }, "source": source.source,
-        }),
-        None => serde_json::json!({"event": "source", "slot": slot.name(), "publication": null}),
-    };
-    Arc::from(json.to_string().into_bytes())
 }
