@@ -5,10 +5,12 @@ Ports are claimed before anything else, so that a second instance ends at once a
 
 import contextlib
 import errno
+import fcntl
 import ipaddress
 import os
 import socket
 from pathlib import Path
+from typing import IO
 
 import uvicorn
 from rich.console import Console
@@ -36,7 +38,7 @@ def serve(settings: Settings, *, with_demo: bool, console: Console) -> None:
     """Serve until Ctrl-C.
 
     Raises:
-        CannotServeError: a port is taken, or demo accounts would be reachable from outside.
+        CannotServeError: a port or the data folder is taken, or demo accounts could be reached from outside.
     """
     configure_logging(settings.log_format)
     refuse_demo_beyond_loopback(settings, with_demo=with_demo)
@@ -44,17 +46,17 @@ def serve(settings: Settings, *, with_demo: bool, console: Console) -> None:
     port = tcp.getsockname()[1]
     settings = settings.model_copy(update={"public_url": settings.public_url or _url(settings, port)})
     console.print("指尖 Zhijian", style="bold")
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    services = claim_media(settings)
-    console.print(f"  media        UDP port {StreamingSettings().media_port} on every address")
-    console.print(f"  {migrate(settings.database, settings.data_dir / 'backup', SystemClock().now())}")
-    if with_demo:
-        for line in demo.load_if_empty(settings):
-            console.print(f"  {line}")
-    app = embedded_app(settings, services)
-    console.print(f"  serving      {settings.public_url}   (Ctrl-C stops)", highlight=False)
-    demo.print_accounts(settings, console)
-    run_uvicorn(settings, app, tcp)
+    with claim_data_dir(settings.data_dir):
+        services = claim_media(settings)
+        console.print(f"  media        UDP port {StreamingSettings().media_port} on every address")
+        console.print(f"  {migrate(settings.database, settings.data_dir / 'backup', SystemClock().now())}")
+        if with_demo:
+            for line in demo.load_if_empty(settings):
+                console.print(f"  {line}")
+        app = embedded_app(settings, services)
+        console.print(f"  serving      {settings.public_url}   (Ctrl-C stops)", highlight=False)
+        demo.print_accounts(settings, console)
+        run_uvicorn(settings, app, tcp)
 
 
 def embedded_app(settings: Settings, services: EmbeddedServices) -> Dispatcher:
@@ -142,6 +144,26 @@ def claim_tcp(host: str, port: int) -> socket.socket:
         ) from error
     claimed.setblocking(False)
     return claimed
+
+
+def claim_data_dir(folder: Path) -> IO[bytes]:
+    """The data folder, for this process alone as long as what is returned is open.
+
+    A second server on it would take the first one's recorders and call its lectures interrupted.
+
+    Raises:
+        CannotServeError: another server uses it.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = (folder / "serve.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise CannotServeError(
+            f"the data folder {folder} is in use by another `zhijian serve`: stop it, or set ZHIJIAN_DATA_DIR"
+        ) from error
+    return lock
 
 
 def claim_media(settings: Settings) -> EmbeddedServices:

@@ -34,6 +34,8 @@ def test_two_installations_run_side_by_side_and_a_second_start_keeps_what_is_the
         assert server.interrupt() == 0
         assert gone_within(server.data_dir, 5) == []
         assert httpx.get(f"{other.url}/readyz", trust_env=False).status_code == 200
+        with pytest.raises(RuntimeError, match=f"data folder {other.data_dir} is in use by another"):
+            RunningServer(other.data_dir).start()
         began = time.monotonic()
         server.start()
         assert time.monotonic() - began < 45
