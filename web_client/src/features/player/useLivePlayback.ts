@@ -15,7 +15,10 @@ import { attachHls, type HlsSource } from './hlsSource'
 import type { Playback } from './useMediaElement'
 
 export const firstFrameWithinMs = 5000
-const playlistRetryMs = 3000
+/** A room that is not recorded never gets a playlist: ask less and less often. */
+const playlistRetryMs = [3000, 6000, 12_000, 30_000] as const
+/** So long without any picture somebody should be told. */
+const stuckAfterMs = 15_000
 /** So long the picture may be away although the server is there, before the network is held unfit for it. */
 const pathBrokenAfterMs = 8000
 
@@ -55,6 +58,7 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected,
   let playlist: HlsSource | null = null
   let noFrameTimer: ReturnType<typeof setTimeout> | undefined
   let playlistTimer: ReturnType<typeof setTimeout> | undefined
+  let playlistAttempts = 0
   let isClosed = false
   /** Asked anew after every await. */
   const isOver = () => isClosed
@@ -94,6 +98,7 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected,
       if (!needsPlaylist()) return
       stopWebRtc()
       mode.value = 'playlist'
+      playlistAttempts = 0
       media.srcObject = null
       playlist = await attachHls(media, grant.playlist_url, { failed: retryPlaylist })
       if (isOver()) playlist.detach()
@@ -117,7 +122,8 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected,
       hasPicture.value = false
       leavePlaylist()
     }
-    playlistTimer = setTimeout(() => void fallBack(), playlistRetryMs)
+    playlistTimer = setTimeout(() => void fallBack(), playlistRetryMs[Math.min(playlistAttempts, playlistRetryMs.length - 1)])
+    playlistAttempts += 1
   }
 
   function leavePlaylist(): void {
@@ -163,15 +169,23 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected,
       void fallBack()
     }, pathBrokenAfterMs)
   })
+  const isStuck = ref(false)
+  let stuckTimer: ReturnType<typeof setTimeout> | undefined
+  watch(() => isMediaExpected.value && !hasPicture.value, (isWaiting) => {
+    clearTimeout(stuckTimer)
+    isStuck.value = false
+    if (isWaiting) stuckTimer = setTimeout(() => (isStuck.value = true), stuckAfterMs)
+  }, { immediate: true })
   onScopeDispose(() => {
     isClosed = true
+    clearTimeout(stuckTimer)
     clearTimeout(pathTimer)
     stopWebRtc(isSessionGone())
     leavePlaylist()
   })
 
   return {
-    mode, linkState, hasPicture, delayMs, isReconnecting, useWebRtcAgain,
+    mode, linkState, hasPicture, delayMs, isReconnecting, isStuck, useWebRtcAgain,
     /** The room channel is back: the network is, too. */
     kick: () => player?.kick(),
     renew: (mediaEpoch: string) => player?.renew(mediaEpoch),
