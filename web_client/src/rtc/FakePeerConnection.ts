@@ -14,6 +14,7 @@ export class FakePeerConnection implements PeerConnection {
   readonly transceivers: { kind: string; init: RTCRtpTransceiverInit | undefined }[] = []
   readonly stats = new Map<string, Record<string, unknown>>()
   isClosed = false
+  firstTransceiver: RTCRtpTransceiver | null = null
   private readonly listeners = new Map<string, ((event: Event) => void)[]>()
   private offers = 0
 
@@ -66,7 +67,9 @@ export class FakePeerConnection implements PeerConnection {
       setParameters: () => Promise.resolve(),
       replaceTrack: () => Promise.resolve(),
     }
-    return { sender } as unknown as RTCRtpTransceiver
+    const transceiver = { sender } as unknown as RTCRtpTransceiver
+    this.firstTransceiver ??= transceiver
+    return transceiver
   }
 
   getStats(): Promise<RTCStatsReport> {
