@@ -52,7 +52,11 @@ class RoomControl:
             wanted = RoomSettings.model_validate_json(await read_body(request))
         except ValidationError as error:
             raise BodyMalformed(f"not the settings of a room: {error.error_count()} errors") from error
-        room = self._services.registry.room_or_new(request.path_params["room"])
+        name, registry = request.path_params["room"], self._services.registry
+        other = registry.room_by_recording(wanted.recording_id) if wanted.recording_id else None
+        if other and other.name != name:
+            raise BodyMalformed("this recording belongs to another room")
+        room = registry.room_or_new(name)
         before = room.recording_id
         room.configure(wanted.recording_id, wanted.codec)
         if room.recording_id != before:

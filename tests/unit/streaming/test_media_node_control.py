@@ -46,6 +46,15 @@ async def test_recording_is_switched_only_by_control_and_only_on_change(node: No
     assert node.engine.called("set_recording") == [("lecture", "rec-1"), ("lecture", None)]
 
 
+async def test_recording_belongs_to_one_room(node: NodeOnFake) -> None:
+    settings = {"recording_id": "rec-1", "codec": None}
+    assert (await node.control("PUT", "/rooms/one", json=settings)).status_code == 200
+    assert code(await node.control("PUT", "/rooms/two", json=settings)) == (400, "body_malformed")
+    assert (await node.control("GET", "/rooms/two")).status_code == 404
+    await node.control("DELETE", "/rooms/one")
+    assert (await node.control("PUT", "/rooms/two", json=settings)).status_code == 200
+
+
 async def test_rooms_of_tokens_are_never_recorded(node: NodeOnFake) -> None:
     await node.connected("whip")
     await node.connected("whep", "v1")

@@ -6,9 +6,9 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use relay_core::forward::MILLISECOND;
+use relay_core::forward::{Command, MILLISECOND, SECOND};
 
-use world::{FIRST, World};
+use world::{FIRST, PASSWORD, World};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
@@ -182,4 +182,36 @@ fn the_rollover_counter_goes_on_where_output_numbers_wrap() {
         .filter(|pair| pair[1].0.sequence < pair[0].0.sequence)
         .count();
     assert_eq!(wraps, 3);
+}
+
+#[test]
+fn a_viewer_that_comes_back_after_an_outage_goes_on_with_its_keys_and_numbers() {
+    let mut world = World::new();
+    let mut publisher = world.publisher(1, "room");
+    world.show("room", 1);
+    let mut viewer = world.viewer(2, "room");
+    world.publish(&mut publisher, FIRST, true);
+    world.end_batch();
+    let before = world.receive(&mut viewer).0;
+    world.now += 50 * SECOND;
+    world.relay.tick(world.now, &mut world.sent);
+    world.check(publisher.address, "ufrag1");
+    world.publish(&mut publisher, FIRST + 1, true);
+    world.end_batch();
+    assert!(world.receive(&mut viewer).0.is_empty(), "no consent");
+    // ICE restart, and another network.
+    let (ufrag, pwd) = ("restarted".to_owned(), PASSWORD.to_owned());
+    world.command(Command::RestartIce(viewer.session, ufrag, pwd));
+    viewer.address.set_port(20_000);
+    world.check(viewer.address, "restarted");
+    world.publish(&mut publisher, FIRST + 2, false);
+    world.publish(&mut publisher, FIRST + 3, true);
+    world.end_batch();
+    let after = world.receive(&mut viewer).0;
+    assert_eq!(
+        after.iter().map(|found| found.2).collect::<Vec<_>>(),
+        [FIRST + 3]
+    );
+    assert_eq!(after[0].0.sequence, before[0].0.sequence + 1);
+    assert_eq!(after[0].0.ssrc, before[0].0.ssrc);
 }

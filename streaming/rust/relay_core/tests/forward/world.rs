@@ -66,10 +66,7 @@ impl World {
 
     pub fn connect(&mut self, number: u64, room: &str) -> Client {
         let session = SessionId(number);
-        let (ufrag, pwd) = (
-            format!("ufrag{number}"),
-            "password-password-password".to_owned(),
-        );
+        let (ufrag, pwd) = (format!("ufrag{number}"), PASSWORD.to_owned());
         self.command(Command::AddSession {
             session,
             room: room.into(),
@@ -77,18 +74,7 @@ impl World {
             pwd: pwd.clone(),
         });
         let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + number as u16));
-        let mut request = [0; 256];
-        let parts = RequestParts {
-            remote_ufrag: &ufrag,
-            local_ufrag: "them",
-            priority: 1,
-            use_candidate: true,
-            role: IceRole::Controlling(1),
-        };
-        let len =
-            stun::write_request(&mut request, &[number as u8; 12], &parts, pwd.as_bytes()).unwrap();
-        self.relay
-            .datagram(self.now, (0, address), &mut request[..len], &mut self.sent);
+        self.check(address, &ufrag);
         let (local, remote) = (vec![number as u8; 28], vec![number as u8 ^ 0x80; 28]);
         let context = |material: &[u8]| {
             SrtpContext::from_keying_material(Profile::AeadAes128Gcm, material).unwrap()
@@ -108,6 +94,21 @@ impl World {
             },
         ));
         client
+    }
+
+    /// A nominating check from an address.
+    pub fn check(&mut self, address: SocketAddr, ufrag: &str) {
+        let mut request = [0; 256];
+        let parts = RequestParts {
+            remote_ufrag: ufrag,
+            local_ufrag: "them",
+            priority: 1,
+            use_candidate: true,
+            role: IceRole::Controlling(1),
+        };
+        let len = stun::write_request(&mut request, &[7; 12], &parts, PASSWORD.as_bytes()).unwrap();
+        self.relay
+            .datagram(self.now, (0, address), &mut request[..len], &mut self.sent);
     }
 
     pub fn publisher(&mut self, number: u64, room: &str) -> Client {
@@ -237,6 +238,9 @@ impl World {
 pub fn program() -> Slot {
     Slot::from_name("V0").unwrap()
 }
+
+/// ICE password of every session.
+pub const PASSWORD: &str = "password-password-password";
 
 /// First sequence number of every publisher, in the first cycle as a receiver without history assumes.
 pub const FIRST: u64 = 30_000;

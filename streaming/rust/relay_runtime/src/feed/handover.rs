@@ -71,6 +71,14 @@ impl FeedSender {
                     count,
                 });
             }
+        } else if let FeedItem::End { recording, .. } = &item {
+            let lost = self.lost.extract_if(|key, _| key.0 == *recording);
+            self.backlog
+                .extend(lost.map(|((recording, slot), count)| FeedMessage::Lost {
+                    recording,
+                    slot,
+                    count,
+                }));
         }
         self.backlog.push_back(FeedMessage::Item(item));
         self.drain_backlog();
@@ -144,6 +152,7 @@ mod tests {
                 FeedMessage::Lost { .. } => "miscounted",
             })
             .collect();
-        assert_eq!(kinds, ["end", "lost", "packet"]);
+        assert_eq!(kinds, ["lost", "end", "packet"]);
+        assert!(sender.lost.is_empty());
     }
 }
