@@ -4,7 +4,6 @@ use super::egress::{Egress, Event};
 use super::model::{MediaKind, Nanos, PublicationId, SECOND, SessionId};
 use super::output::Source;
 use super::relay::Relay;
-use crate::error::SrtpError;
 use crate::rtcp::{self, Nack, Packet, ReportBlocks, SenderReport, ntp};
 
 /// Most packets resent to a session within [`RESEND_WINDOW`], as many as a video cache holds: any loss worth repairing, but no way to make
@@ -30,11 +29,8 @@ impl Relay {
         let length = match context.unprotect_rtcp(datagram) {
             Ok(length) => length,
             Err(error) => {
-                match error {
-                    SrtpError::Replayed | SrtpError::TooOld => self.dropped.replayed += 1,
-                    SrtpError::Authentication => self.dropped.srtp_auth += 1,
-                    _ => self.dropped.malformed_rtcp += 1,
-                }
+                self.dropped
+                    .count_refused(error, |dropped| &mut dropped.malformed_rtcp);
                 return;
             }
         };

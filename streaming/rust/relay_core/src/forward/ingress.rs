@@ -10,7 +10,7 @@ use super::peer::{Path, Peer};
 use super::publication::{Publication, Reception};
 use super::relay::Relay;
 use crate::demux::{DatagramKind, classify};
-use crate::error::{SrtpError, StunError};
+use crate::error::StunError;
 use crate::rtp::{Header, extension};
 use crate::stun::{self, BindingRequest, ErrorCode, IceRole};
 use crate::{rtx, sequence};
@@ -147,12 +147,8 @@ impl Relay {
         let plain = match context.unprotect_rtp(datagram) {
             Ok(plain) => plain,
             Err(error) => {
-                match error {
-                    SrtpError::Replayed | SrtpError::TooOld => self.dropped.replayed += 1,
-                    SrtpError::Authentication => self.dropped.srtp_auth += 1,
-                    SrtpError::TooManySources => self.dropped.unknown_ssrc += 1,
-                    _ => self.dropped.malformed_rtp += 1,
-                }
+                self.dropped
+                    .count_refused(error, |dropped| &mut dropped.malformed_rtp);
                 return;
             }
         };

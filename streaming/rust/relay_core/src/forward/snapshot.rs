@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::model::{MILLISECOND, Nanos};
 use super::relay::Relay;
+use crate::error::SrtpError;
 
 /// Datagrams that were refused, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +31,18 @@ pub struct DropCounters {
     pub unknown_source: u64,
     /// Nothing RFC 7983 knows here.
     pub other: u64,
+}
+
+impl DropCounters {
+    /// Counts what an SRTP context refused; `malformed` is the counter for what is no packet at all.
+    pub(super) fn count_refused(&mut self, error: SrtpError, malformed: fn(&mut Self) -> &mut u64) {
+        *match error {
+            SrtpError::Replayed | SrtpError::TooOld => &mut self.replayed,
+            SrtpError::Authentication => &mut self.srtp_auth,
+            SrtpError::TooManySources => &mut self.unknown_ssrc,
+            _ => malformed(self),
+        } += 1;
+    }
 }
 
 /// One session.

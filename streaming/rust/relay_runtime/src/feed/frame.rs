@@ -106,6 +106,8 @@ pub struct BadFrame;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -154,6 +156,28 @@ mod tests {
                 Err(BadFrame),
                 "{length}"
             );
+        }
+    }
+
+    proptest! {
+        /// Whatever a recorder sends: frames are whole and lie inside the octets, and something is read of all that is not refused.
+        #[test]
+        fn any_octets_are_frames_or_refused(
+            lengths in proptest::collection::vec(0u32..120, 1..6),
+            octets in proptest::collection::vec(any::<u8>(), 0..400),
+            version in 0u8..3,
+        ) {
+            let mut wire = Vec::new();
+            for (length, body) in lengths.iter().zip(octets.chunks(100)) {
+                wire.extend_from_slice(&length.to_be_bytes());
+                wire.push(version);
+                wire.extend_from_slice(body);
+            }
+            let mut rest = &wire[..];
+            while let Ok(Some((frame, length))) = Frame::read(rest) {
+                prop_assert!(version == VERSION && length == 4 + HEADER_LEN + frame.payload.len());
+                rest = &rest[length..];
+            }
         }
     }
 }
