@@ -70,3 +70,9 @@ def test_every_make_target_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         assert set(re.findall(r"`make ([a-z0-9-]+)`", page.read_text())) <= targets, page
+
+
+def test_every_test_a_promise_names_exists() -> None:
+    for page in (ROOT / "README.md", ROOT / "README.zh-CN.md"):
+        for named in re.findall(r"`(tests/[^`]+)`", page.read_text()):
+            assert (ROOT / named).exists(), f"{page.name} names {named}"
