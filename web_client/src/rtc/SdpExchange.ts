@@ -81,6 +81,8 @@ export class SdpExchange {
       headers: {
         'Content-Type': 'application/trickle-ice-sdpfrag',
         Authorization: `Bearer ${this.token}`,
+        // The ETag rather than the "*" of RFC 9725 §4.3.3: of two restarts that overtake each other on a
+        // bad network the late one is then refused (412) instead of undoing the other.
         'If-Match': this.etag ?? '*',
       },
       body: fragment,

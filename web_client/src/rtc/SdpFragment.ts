@@ -1,6 +1,6 @@
 /**
  * Trickle-ICE SDP fragments for PATCH (application/trickle-ice-sdpfrag).
- * Pure text in, pure text out. Source: RFC 8840 §4.4, RFC 9725 §4.3.
+ * Pure text in, pure text out. Source: RFC 8840 §9, RFC 9725 §4.3.
  */
 export interface IceCredentials {
   readonly ufrag: string
@@ -64,7 +64,7 @@ export function parseFragment(text: string): SdpFragment | null {
 /**
  * The answer SDP after a restart: the old one with new ICE credentials in
  * every media section and candidates in the first, all else untouched
- * (RFC 9725 §4.3.3; the bundle has one transport, RFC 9143 §7.3).
+ * (RFC 9725 §4.3.3; the bundle has one transport, RFC 9143 §10).
  */
 export function applyFragment(answerSdp: string, fragment: SdpFragment): string {
   const kept = answerSdp
