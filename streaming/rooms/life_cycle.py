@@ -89,9 +89,9 @@ class LifeCycle:
         room.is_kept = False
         for media_session in list(room.sessions.values()):
             self.signal(media_session, Signal.ROOM_CLOSED)
+        self._registry.rooms.pop(room.name, None)
         if room.recording_id:
             self._engine.set_recording(room.name, None)
-        self._registry.rooms.pop(room.name, None)
 
     async def close_all(self) -> None:
         """End every session, for a clean stop: browsers learn at once that the node went."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class SessionState(StrEnum):
-    """Where a session stands. `silent`: no authenticated check for 6 s, sending stopped (RFC 7675)."""
+    """Where a session stands. `silent`: no authenticated check for 6.5 s, sending stopped (RFC 7675)."""
 
     NEW = "new"
     CONNECTED = "connected"

@@ -35,7 +35,7 @@ pub enum Event {
     Dtls(SessionId, Vec<u8>),
     /// The session's selected address.
     Selected(SessionId, SocketAddr),
-    /// No authenticated check for 6 s: sending stopped.
+    /// No authenticated check for the consent time-out: sending stopped.
     ConsentLost(SessionId),
     /// Checks are back.
     ConsentRegained(SessionId),
