@@ -109,10 +109,11 @@ class RecorderChild:
         self._is_stopping = True
         process = self._process
         if process and process.returncode is None and process.stdin:
-            with contextlib.suppress(ConnectionError):
-                process.stdin.write(command)
-                await process.stdin.drain()
-            process.stdin.close()
+            if not process.stdin.is_closing():  # A stop while it finishes has nothing to add.
+                with contextlib.suppress(ConnectionError):
+                    process.stdin.write(command)
+                    await process.stdin.drain()
+                process.stdin.close()
         elif not process or process.returncode is not None:
             self._task.cancel()  # Between two runs: nothing to tell.
         try:
