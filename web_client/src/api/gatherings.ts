@@ -27,8 +27,8 @@ export const act = (id: string, action: HostAction): Promise<Detail> => answered
 export const cancelGathering = (id: string, reason: string) => answered(api.POST('/api/gatherings/{gathering_id}/cancel', { params: gathering(id), body: { reason } }))
 export const correctEnd = (id: string, effective_end: string, reason: string) => answered(api.POST('/api/gatherings/{gathering_id}/correct-end', { params: gathering(id), body: { effective_end, reason } }))
 
-export async function requestMediaGrant(id: string, purpose: 'watch' | 'publish', source: 'camera' | 'screen' = 'camera'): Promise<MediaGrant> {
-  const grant = await answered(api.POST('/api/gatherings/{gathering_id}/media-grant', { params: gathering(id), body: { purpose, source } }))
+export async function requestMediaGrant(id: string, purpose: 'watch' | 'publish', source: 'camera' | 'screen', signal: AbortSignal): Promise<MediaGrant> {
+  const grant = await answered(api.POST('/api/gatherings/{gathering_id}/media-grant', { params: gathering(id), body: { purpose, source }, signal }))
   // RTCIceServer knows absent members, not null ones.
   const ice_servers = grant.ice_servers.map(({ urls, username, credential }) => ({ urls, ...(username == null ? {} : { username }), ...(credential == null ? {} : { credential }) }))
   return { ...grant, ice_servers }

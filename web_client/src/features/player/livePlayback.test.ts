@@ -146,6 +146,6 @@ describe('grantOf', () => {
     [new ApiError('not_authorised', 403, ''), 'forbidden'],
   ])('tells src/rtc what %s means', async (error, reason) => {
     vi.mocked(requestMediaGrant).mockRejectedValue(error)
-    await expect(grantOf('g', 'watch')).rejects.toMatchObject({ reason, retryAfterMs: error.retryAfter === null ? null : 4000 })
+    await expect(grantOf(new AbortController().signal, 'g', 'watch')).rejects.toMatchObject({ reason, retryAfterMs: error.retryAfter === null ? null : 4000 })
   })
 })

@@ -35,9 +35,9 @@ interface Options {
 }
 
 /** The API's answer as src/rtc understands it. */
-export async function grantOf(gatheringId: string, purpose: 'watch' | 'publish', source?: 'camera' | 'screen'): Promise<MediaGrant> {
+export async function grantOf(signal: AbortSignal, gatheringId: string, purpose: 'watch' | 'publish', source: 'camera' | 'screen' = 'camera'): Promise<MediaGrant> {
   try {
-    return await requestMediaGrant(gatheringId, purpose, source)
+    return await requestMediaGrant(gatheringId, purpose, source, signal)
   } catch (thrown) {
     const error = asApiError(thrown)
     const retryAfterMs = error.retryAfter === null ? null : error.retryAfter * 1000
@@ -65,7 +65,7 @@ export function useLivePlayback({ gatheringId, video, playback, isMediaExpected,
   const needsPlaylist = () => !isClosed && !hasPicture.value
 
   function startWebRtc(media: HTMLVideoElement): void {
-    const fresh = new WhepPlayer({ grant: () => grantOf(gatheringId, 'watch') })
+    const fresh = new WhepPlayer({ grant: (signal) => grantOf(signal, gatheringId, 'watch') })
     fresh.events.on('state', ({ state }) => (linkState.value = state))
     fresh.events.on('firstFrame', () => {
       hasPicture.value = true

@@ -15,7 +15,7 @@ export function usePublication(gatheringId: string, source: PublishedSource, cod
 
   function start(tracks: PublishedTracks): void {
     stop()
-    const fresh = new WhipPublisher({ source, codec, grant: () => grantOf(gatheringId, 'publish', source) })
+    const fresh = new WhipPublisher({ source, codec, grant: (signal) => grantOf(signal, gatheringId, 'publish', source) })
     fresh.events.on('state', (change) => {
       state.value = change.state
       reason.value = change.reason
