@@ -42,6 +42,8 @@ export class WhepPlayer {
   private readonly reporter: StatsReporter<ReturnType<typeof inboundSnapshot>, InboundSummary>
   private video: HTMLVideoElement | null = null
   private program: MediaStream | null = null
+  /** The program whose first frame has not been seen yet. */
+  private frameAwaited: MediaStream | null = null
   private flow: Flow = 'waiting'
   private beganMs = 0
   private lastRepairMs: number | null = null
@@ -147,19 +149,34 @@ export class WhepPlayer {
   }
 
   private awaitFirstFrame(video: HTMLVideoElement, program: MediaStream): void {
+    this.frameAwaited = program
+    if (typeof video.requestVideoFrameCallback !== 'function') {
+      // Without the callback the decoder's count tells it, a second later (handleStats).
+      return
+    }
     const seen = (): void => {
-      if (this.program === program) {
-        this.events.emit('firstFrame', { afterMs: this.environment.now() - this.beganMs })
+      if (this.frameAwaited !== program) {
+        return
+      }
+      if (this.link.state === 'connected') {
+        this.reportFirstFrame()
+      } else {
+        // What the element showed before, from another source: no frame of ours can be here yet.
+        video.requestVideoFrameCallback(seen)
       }
     }
-    if (typeof video.requestVideoFrameCallback === 'function') {
-      video.requestVideoFrameCallback(seen)
-    } else {
-      video.addEventListener('loadeddata', seen, { once: true })
-    }
+    video.requestVideoFrameCallback(seen)
+  }
+
+  private reportFirstFrame(): void {
+    this.frameAwaited = null
+    this.events.emit('firstFrame', { afterMs: this.environment.now() - this.beganMs })
   }
 
   private handleStats(summary: InboundSummary): void {
+    if (this.frameAwaited !== null && summary.framesDecoded > 0) {
+      this.reportFirstFrame()
+    }
     const nowMs = this.environment.now()
     const isVisible = typeof document === 'undefined' || document.visibilityState === 'visible'
     const flow = this.stall.feed(summary.framesDecoded, nowMs, isVisible)

@@ -878,7 +878,8 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description Database, media node and recordings service answer; 503 when one does not.
+         * @description Database, media node and recordings service answer, and nothing that must run beside requests has
+         *     died; else 503.
          */
         get: operations["readyz"];
         put?: never;
@@ -1702,6 +1703,11 @@ export interface components {
          * @description What the process needs, part by part.
          */
         Readiness: {
+            /**
+             * Background
+             * @enum {string}
+             */
+            background: "ok" | "failing";
             /**
              * Database
              * @enum {string}

@@ -54,6 +54,7 @@ describe('link state', () => {
   it.each([
     [{ channel: 'open', closeCode: null, picture }, 'good'],
     [{ channel: 'connecting', closeCode: null, picture: null }, 'connecting'],
+    [{ channel: 'open', closeCode: null, picture: { ...picture, link: 'idle' } }, 'connecting'],
     [{ channel: 'reconnecting', closeCode: null, picture }, 'reconnecting'],
     [{ channel: 'open', closeCode: null, picture: { ...picture, isReconnecting: true } }, 'reconnecting'],
     [{ channel: 'open', closeCode: null, picture: { ...picture, mode: 'playlist' } }, 'degraded'],

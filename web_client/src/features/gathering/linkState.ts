@@ -16,6 +16,6 @@ export function linkStateOf({ channel, closeCode, picture }: LinkInput): LinkSta
   if (channel === 'refused' && closeCode === 4401) return 'signed_out'
   if (channel === 'reconnecting' || picture?.isReconnecting === true) return 'reconnecting'
   if (picture?.mode === 'playlist') return 'degraded'
-  if (channel === 'connecting' || picture?.link === 'connecting') return 'connecting'
+  if (channel === 'connecting' || picture?.link === 'connecting' || picture?.link === 'idle') return 'connecting'
   return 'good'
 }

@@ -67,6 +67,17 @@ describe('useLivePlayback', () => {
     expect(requestReplayGrant).not.toHaveBeenCalled()
   })
 
+  it('does not take the last frame of another source for a picture', async () => {
+    playlistExists()
+    const live = await watchLive()
+    const track = Object.assign(new EventTarget(), { muted: true, kind: 'video' })
+    FakePeerConnection.last.dispatch(Object.assign(new Event('track'), { track, transceiver: FakePeerConnection.last.firstTransceiver }))
+    frameSeen()
+    expect(live.hasPicture.value).toBe(false)
+    await vi.advanceTimersByTimeAsync(5100)
+    expect(live.mode.value).toBe('playlist')
+  })
+
   it('falls back to the growing playlist when no frame came in five seconds', async () => {
     playlistExists()
     const live = await watchLive()

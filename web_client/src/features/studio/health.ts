@@ -14,19 +14,29 @@ const diskLow = 0.1
 /** Retransmission hides a few percent; above that viewers see it. */
 const lossBad = 0.05
 
-export type RecorderHealth = 'off' | 'starting' | 'ok' | 'late' | 'paused' | 'disk_low' | 'unknown'
+export type RecorderHealth = 'off' | 'starting' | 'waiting' | 'ok' | 'late' | 'paused' | 'disk_low' | 'unknown'
 
-export function recorderHealth(records: boolean, report: StudioReport | null, partAgeMs: number | null, reportAgeMs = 0): RecorderHealth {
+interface RecorderFacts {
+  records: boolean
+  report: StudioReport | null
+  /** Age of the last durable part; null: none yet. */
+  partAgeMs: number | null
+  reportAgeMs: number
+  /** Without a picture on its way there is nothing to save. */
+  isSending: boolean
+}
+
+export function recorderHealth({ records, report, partAgeMs, reportAgeMs, isSending }: RecorderFacts): RecorderHealth {
   if (!records) return 'off'
   if (report === null || reportAgeMs > reportOldMs) return 'unknown'
   const recorder = report.recorder
   if (recorder === null) return 'starting'
   if (recorder.state === 'paused' || recorder.warnings.includes('disk_full')) return 'paused'
   if (partAgeMs === null) return 'starting'
-  if (partAgeMs > partLateMs) return 'late'
+  if (partAgeMs > partLateMs) return isSending ? 'late' : 'waiting'
   return recorder.disk_free_ratio !== null && recorder.disk_free_ratio < diskLow ? 'disk_low' : 'ok'
 }
-export const recorderTone = (health: RecorderHealth): Tone => (health === 'ok' ? 'ok' : health === 'off' || health === 'starting' || health === 'unknown' ? 'neutral' : 'warn')
+export const recorderTone = (health: RecorderHealth): Tone => (health === 'ok' ? 'ok' : health === 'off' || health === 'starting' || health === 'waiting' || health === 'unknown' ? 'neutral' : 'warn')
 
 export type UplinkHealth = 'connecting' | 'ok' | 'lossy' | 'reconnecting' | 'refused' | 'off'
 

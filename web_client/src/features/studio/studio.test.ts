@@ -25,8 +25,13 @@ describe('recorder health', () => {
     [true, report(), 6000, 0, 'late'],
     [true, report({ state: 'paused' }), 6000, 0, 'paused'],
     [true, report({ disk_free_ratio: 0.05 }), 400, 0, 'disk_low'],
-  ] as const)('records %s, report %o, part %s, answer %s old: %s', (records, given, partAge, reportAge, expected) => {
-    expect(recorderHealth(records, given, partAge, reportAge)).toBe(expected)
+  ] as const)('records %s, report %o, part %s, answer %s old: %s', (records, given, partAgeMs, reportAgeMs, expected) => {
+    expect(recorderHealth({ records, report: given, partAgeMs, reportAgeMs, isSending: true })).toBe(expected)
+  })
+
+  it('alarms nobody about parts that nobody sends', () => {
+    expect(recorderHealth({ records: true, report: report(), partAgeMs: 60_000, reportAgeMs: 0, isSending: false })).toBe('waiting')
+    expect(recorderTone('waiting')).toBe('neutral')
   })
 
   it('warns only of what needs somebody', () => {
