@@ -4,6 +4,7 @@ installation only."""
 import asyncio
 import os
 import uuid
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from lecture_api.gatherings.page_state import ReplayRelease
 from lecture_api.gatherings.states import GatheringState
 from lecture_api.organisations.homes import move_home
 from lecture_api.organisations.models import Organisation
+from lecture_api.replays import service as replays
 from lecture_api.settings import Settings
 
 _ROLE_WORDS = {
@@ -48,17 +50,24 @@ def accounts_file(settings: Settings) -> Path:
     return settings.data_dir / "demo-accounts.txt"
 
 
-def load_if_empty(settings: Settings) -> list[str]:
-    """Load the demo data if the database holds nobody; returns lines that say what was done. Blocking."""
+def load_if_empty(settings: Settings) -> Iterator[str]:
+    """Load the demo data if the database holds nobody, while being iterated: lines say what was done.
 
-    async def load() -> list[str]:
+    Blocking, with event loops of its own: never inside of one.
+    """
+    with asyncio.Runner() as runner:
         runtime = build_runtime(settings, media_http=httpx.AsyncClient(), recordings_http=httpx.AsyncClient())
-        try:
-            return await _load_if_empty(runtime)
-        finally:
-            await close_runtime(runtime)
+        replays.register(runtime)
+        lines = _load_if_empty(runtime)
 
-    return asyncio.run(load())
+        async def following() -> str | None:
+            return await anext(lines, None)
+
+        try:
+            while (line := runner.run(following())) is not None:
+                yield line
+        finally:
+            runner.run(close_runtime(runtime))
 
 
 def print_accounts(settings: Settings, console: Console) -> None:
@@ -75,13 +84,14 @@ def print_accounts(settings: Settings, console: Console) -> None:
     console.print(table)
 
 
-async def _load_if_empty(runtime: Runtime) -> list[str]:
+async def _load_if_empty(runtime: Runtime) -> AsyncIterator[str]:
     async with runtime.database.read() as db:
         occupied = await db.scalar(select(Person.id).limit(1)) or await db.scalar(
             select(Organisation.id).limit(1)
         )
     if occupied:
-        return ["demo data: the database is not empty, nothing loaded"]
+        yield "demo data: the database is not empty, nothing loaded"
+        return
     passwords = {
         person.number: new_password() for person in (*demo_data.MEMBERS, *demo_data.OTHERS) if person.account
     }
@@ -96,8 +106,10 @@ async def _load_if_empty(runtime: Runtime) -> list[str]:
         persons = await _persons(db, runtime, organisations, hashes, now)
         columns = await _columns(db, now)
         gatherings = await _gatherings(db, organisations, persons, columns, now)
-    await write_history(runtime, [item for item in gatherings if item.state == GatheringState.ENDED])
-    return [f"demo data    {len(persons)} fictional people, {len(gatherings)} gatherings"]
+    yield f"demo data    {len(persons)} fictional people, {len(gatherings)} gatherings"
+    over = [item for item in gatherings if item.state == GatheringState.ENDED]
+    async for line in write_history(runtime, over):
+        yield line
 
 
 def _keep_passwords(settings: Settings, passwords: dict[str, str]) -> None:

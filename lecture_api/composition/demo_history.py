@@ -1,18 +1,20 @@
 """The past of the demo: who was there in the gatherings that are over, as evidence from which records are
-computed.
+computed, and their replays.
 
 Written as evidence, never as results: what the pages show goes the same way as for real gatherings.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from lecture_api.composition.demo_replays import publish_replay, stage_replay
 from lecture_api.core.ids import new_id
 from lecture_api.core.runtime import Runtime
 from lecture_api.gatherings.convened import take_snapshot
+from lecture_api.gatherings.kinds import is_recorded
 from lecture_api.gatherings.models import ConvenedPerson, Gathering
 from lecture_api.gatherings.states import TimelineState
 from lecture_api.gatherings.timeline import append_row
@@ -31,14 +33,27 @@ _PATTERNS: tuple[tuple[tuple[float, float], ...], ...] = (
 )
 
 
-async def write_history(runtime: Runtime, gatherings: Sequence[Gathering]) -> None:
-    """Timeline, expected people, presence and the records that follow, of gatherings that are over."""
+async def write_history(runtime: Runtime, gatherings: Sequence[Gathering]) -> AsyncIterator[str]:
+    """Timeline, expected people, presence, replay and the records that follow, of gatherings that are over.
+
+    Yields a line for each replay. Replays must listen to `runtime.hooks`.
+    """
     now = runtime.clock.now()
     for turn, gathering in enumerate(gatherings):
+        staged = None
+        if is_recorded(gathering.kind):
+            try:
+                staged = stage_replay(runtime.settings, gathering, turn)
+            except OSError as error:
+                yield f"demo replay  {gathering.title}: left out, {error.strerror}"
         async with runtime.database.write() as db:
             row = await db.get_one(Gathering, gathering.id)
             await _history_of(db, row, turn, now)
+            if staged is not None:
+                await publish_replay(db, runtime, row, staged)
             await recompute(db, row, now, "end")
+        if staged is not None:
+            yield f"demo replay  {gathering.title}"
 
 
 async def _history_of(db: AsyncSession, gathering: Gathering, turn: int, now: datetime) -> None:

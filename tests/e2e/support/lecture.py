@@ -4,6 +4,7 @@ import json
 import os
 import time
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,21 @@ def record_of(installation: Installation, person_no: str, gathering_id: str) -> 
 
 
 def recordings_of(server: RunningServer) -> list[Path]:
-    """The directories of all recordings of an installation."""
+    """The directories of all recordings of an installation but those that the demo's past came with."""
     folder = server.data_dir / "recordings"
-    return [path for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
+    found = [path for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
+    return [path for path in found if not _is_past(path)]
+
+
+def _is_past(directory: Path) -> bool:
+    """Whether a recording began on an earlier day than the test."""
+    journal = directory / "journal.jsonl"
+    if not journal.exists():
+        return False
+    with journal.open(encoding="utf-8") as lines:
+        first = [json.loads(line) for line in islice(lines, 3) if line.endswith("\n")]
+    began = [entry["piece"]["wall_start_ns"] for entry in first if entry["kind"] == "piece"]
+    return bool(began) and time.time_ns() - began[0] > 86_400 * 10**9
 
 
 def journalled(directory: Path) -> Catalogue:
