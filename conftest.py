@@ -10,7 +10,7 @@ DATA = Path(__file__).parent / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def data_stays_untouched() -> Iterator[None]:
-    """Where no installation was, none is after the tests; what an installation holds may be somebody's own."""
+    """Where no installation was, none is after the tests; what one holds may be somebody's own."""
     was_there = DATA.exists()
     yield
     assert DATA.exists() == was_there, "a test wrote to data/"
