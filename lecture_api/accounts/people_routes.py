@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, status
 
 from lecture_api.accounts import people
 from lecture_api.accounts.access import PersonNeed, people_scope, person_for, refuse_takeover
+from lecture_api.accounts.events import LoginsEnded
 from lecture_api.accounts.models import Person
 from lecture_api.accounts.schemas import (
     HomeBranchIn,
@@ -158,6 +159,7 @@ async def reset_password(
         _, scope = await person_for(db, runtime, actor, person_id, PersonNeed.ADMINISTER)
         await refuse_takeover(db, person_id, scope)
         await people.reset_password(db, person_id, hashed, runtime.clock.now())
+        await runtime.hooks.publish(db, LoginsEnded(person_id))
     return OneTimePassword(one_time_password=password)
 
 

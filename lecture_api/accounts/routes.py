@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response, status
 
 from lecture_api.accounts import logins, service
+from lecture_api.accounts.events import LoginsEnded
 from lecture_api.accounts.models import Account
 from lecture_api.accounts.schemas import LocaleIn, Me, PasswordIn, SignIn
 from lecture_api.core.actor import CurrentActor
@@ -20,7 +21,8 @@ async def sign_in(body: SignIn, request: Request, response: Response, runtime: C
     token, person_id = await service.sign_in(
         runtime, person_no=body.person_no, password=body.password, address=address
     )
-    secure = request.url.scheme == "https"
+    # A proxy that is not trusted to say so may have taken the TLS off.
+    secure = request.url.scheme == "https" or (runtime.settings.public_url or "").startswith("https:")
     logins.set_cookie(response, token, secure=secure, days=runtime.settings.login_days)
     return await service.me(runtime, person_id)
 
@@ -35,6 +37,7 @@ async def sign_out(request: Request, response: Response, runtime: CurrentRuntime
     else:
         async with runtime.database.write() as db:
             await logins.revoke_one(db, runtime.clock.now(), actor.login_session_id)
+            await runtime.hooks.publish(db, LoginsEnded(actor.person_id))
     response.delete_cookie(logins.COOKIE, path="/")
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lecture_api.accounts import logins, throttle
 from lecture_api.accounts.errors import CredentialsWrongError, PasswordTooWeakError
+from lecture_api.accounts.events import LoginsEnded
 from lecture_api.accounts.models import PERSON_NO_FIELD, Account, Person
 from lecture_api.accounts.schemas import May, Me, RoleOut
 from lecture_api.core.actor import Actor, Grant, Role
@@ -75,6 +76,7 @@ async def change_password(runtime: Runtime, actor: Actor, *, old: str, new: str)
         account.password_hash = hashed
         account.one_time = False
         await logins.revoke(db, now, person_id=actor.person_id, keep=actor.login_session_id)
+        await runtime.hooks.publish(db, LoginsEnded(actor.person_id))
 
 
 async def me(runtime: Runtime, person_id: uuid.UUID) -> Me:

@@ -12,6 +12,7 @@ from lecture_api.composition import health, pages
 from lecture_api.composition.building import close_runtime
 from lecture_api.composition.features import Features
 from lecture_api.composition.security_headers import SecurityHeaders
+from lecture_api.core.body_limit import BodyLimitMiddleware
 from lecture_api.core.problem_details import install_problem_details
 from lecture_api.core.runtime import Runtime
 from lecture_api.core.same_origin import SameOriginMiddleware
@@ -53,6 +54,7 @@ def create_api(runtime: Runtime, *, beside: Lifespan | None = None, web_dist: Pa
     features.install(app)
     app.include_router(health.router)
     pages.install(app, web_dist)
+    app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(SameOriginMiddleware, public_url=runtime.settings.public_url)
     app.add_middleware(SecurityHeaders)
     return app

@@ -1,7 +1,5 @@
 """Who listens to whom, and what runs beside the requests: the one place that knows all features at once."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -56,16 +54,10 @@ class Features:
         if isinstance(self._runtime.wakeup, RedisWakeup):
             await self._runtime.wakeup.start()
         await reconcile(self._runtime)
-        async with self._learning.running():
-            tasks = [
-                asyncio.create_task(node_events.NodeEventIngester(self._runtime).run(), name="node-events"),
-                asyncio.create_task(keeper.keep(self._runtime), name="gathering-keeper"),
-            ]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                for task in tasks:
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+        lasting = self._runtime.background.lasting
+        async with (
+            self._learning.running(),
+            lasting(node_events.NodeEventIngester(self._runtime).run(), "node-events"),
+            lasting(keeper.keep(self._runtime), "gathering-keeper"),
+        ):
+            yield

@@ -27,6 +27,7 @@ class Readiness(BaseModel):
     database: State
     media: State
     recorder: State
+    background: State
 
 
 @router.get("/healthz")
@@ -37,7 +38,8 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "A part is not ready."}})
 async def readyz(runtime: CurrentRuntime, response: Response) -> Readiness:
-    """Database, media node and recordings service answer; 503 when one does not."""
+    """Database, media node and recordings service answer, and nothing that must run beside requests has
+    died; else 503."""
     database = await runtime.database.answers()
     try:
         await runtime.media_node.status()
@@ -49,11 +51,16 @@ async def readyz(runtime: CurrentRuntime, response: Response) -> Readiness:
         recorder = True
     except RecordingsError:
         recorder = False
-    ready = database and media and recorder
+    background = not runtime.background.ended_early()
+    ready = database and media and recorder and background
     if not ready:
         response.status_code = 503
     return Readiness(
-        status=_state(ready), database=_state(database), media=_state(media), recorder=_state(recorder)
+        status=_state(ready),
+        database=_state(database),
+        media=_state(media),
+        recorder=_state(recorder),
+        background=_state(background),
     )
 
 

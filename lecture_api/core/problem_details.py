@@ -1,6 +1,7 @@
 """RFC 9457 problem documents for every error the API answers with. No feature builds an error response
 itself."""
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -59,11 +60,15 @@ def problem_response(
 
 def response_to(error: LectureApiError) -> JSONResponse:
     """The problem document of one of our own errors."""
+    failed = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if failed:
+        _log.warning("request_not_served", code=error.code, detail=error.detail)
     return problem_response(
         status=error.status,
         code=error.code,
         title=error.title,
-        detail=error.detail,
+        # What a part of ours said names inner addresses: for the log, not for the caller.
+        detail=None if failed else error.detail,
         extra=error.extra,
         headers=error.headers,
     )

@@ -47,9 +47,11 @@ async def move_home(
 ) -> HomeAssignment:
     """The person is at home in this branch from `valid_from` on; the assignment in force then ends there.
 
+    One that begins on that very day is a mistake being corrected: it is replaced.
+
     Raises:
         OrganisationNotFoundError, NotAHomeError: the organisation is none, or no branch.
-        HomeAssignmentOverlapsError: an assignment begins on that day or later (409
+        HomeAssignmentOverlapsError: an assignment begins later than that day (409
         `home_assignment_overlaps`).
     """
     organisation = await db.get(Organisation, organisation_id)
@@ -66,6 +68,16 @@ async def move_home(
     )
     if current is not None:
         current.valid_to = valid_from
+    same_day: HomeAssignment | None = await db.scalar(
+        select(HomeAssignment).where(
+            HomeAssignment.person_id == person_id, HomeAssignment.valid_from == valid_from
+        )
+    )
+    if same_day is not None:
+        same_day.organisation_id = organisation_id
+        same_day.recorded_at = now
+        await db.flush()
+        return same_day
     assignment = HomeAssignment(
         person_id=person_id,
         organisation_id=organisation_id,

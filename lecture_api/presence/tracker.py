@@ -91,6 +91,9 @@ class PresenceTracker:
                 await self.flush()
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("presence_not_committed", error=str(error))
+            except Exception:
+                # Whatever it was: presence must not stop being kept because of it.
+                _log.exception("presence_not_committed")
 
     async def flush(self) -> None:
         """Commit everything known so far in one transaction."""

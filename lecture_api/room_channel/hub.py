@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from lecture_api.accounts.events import LoginsEnded
 from lecture_api.core.clock import epoch_ms
 from lecture_api.core.errors import LectureApiError, NotSignedInError
 from lecture_api.core.runtime import Runtime
@@ -91,6 +92,16 @@ class RoomHub:
         for room in self._rooms.values():
             for connection in room.connections:
                 connection.end(CloseCode.SERVER_RESTART)
+
+    async def on_logins_ended(self, event: LoginsEnded) -> None:
+        """Let go at once of whoever signed out, not only when the ticker looks again."""
+        connections = [
+            connection
+            for room in self._rooms.values()
+            for connection in room.connections
+            if connection.actor.person_id == event.person_id
+        ]
+        await self._check_logins(connections)
 
     async def _check_logins(self, connections: list[ChannelConnection]) -> None:
         """Keep the logins of a running lecture alive; whoever signed out meanwhile is let go."""

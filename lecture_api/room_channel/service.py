@@ -5,14 +5,13 @@ Composition makes it after Runtime, includes `ROUTERS`, hangs `hub` on `app.stat
 `running()`.
 """
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from lecture_api.accounts.events import LoginsEnded
 from lecture_api.core.runtime import Runtime
 from lecture_api.presence.node_evidence import NodeEvidence
 from lecture_api.presence.tracker import PresenceTracker
@@ -30,9 +29,11 @@ class LearningServices:
     """Presence tracker, room hub and the listeners of this process."""
 
     def __init__(self, runtime: Runtime) -> None:
+        self._background = runtime.background
         self.tracker = PresenceTracker(runtime.database, runtime.clock)
         self.hub = RoomHub(runtime, self.tracker)
         NodeEvidence(self.tracker).register(runtime.hooks)
+        runtime.hooks.after_commit(LoginsEnded, self.hub.on_logins_ended)
         # In this order: a corrected end is mapped before it is judged.
         replays.register(runtime)
         records.register(runtime)
@@ -47,16 +48,10 @@ class LearningServices:
     async def running(self) -> AsyncIterator[None]:
         """Tick and commit for the time of the block; then tell the clients, and close what is open."""
         await self.tracker.flush()
-        tasks = [
-            asyncio.create_task(self.tracker.run(), name="presence-commit"),
-            asyncio.create_task(self.hub.run(), name="room-ticker"),
-        ]
+        lasting = self._background.lasting
         try:
-            yield
+            async with lasting(self.tracker.run(), "presence-commit"), lasting(self.hub.run(), "room-ticker"):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
             await self.hub.close()
             await self.tracker.close()

@@ -37,6 +37,7 @@ async def test_server_serves_stops_cleanly_and_comes_back(tmp_path: Path) -> Non
             "database": "ok",
             "media": "ok",
             "recorder": "ok",
+            "background": "ok",
         }
         assert (await http.get("/healthz")).json() == {"status": "ok"}
         assert len((await http.get("/api/gatherings")).json()["upcoming"]) == 6

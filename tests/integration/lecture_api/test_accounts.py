@@ -1,13 +1,15 @@
 """Signing in, staying signed in, and the administration of people, over HTTP."""
 
 import uuid
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from lecture_api.accounts.logins import COOKIE
 from lecture_api.core.actor import Role
+from lecture_api.organisations.homes import home_branch_on
 from tests.support.api import HOST, PASSWORD, College
 
 
@@ -219,6 +221,33 @@ async def test_move_to_another_branch_that_overlaps_is_a_conflict(either_place: 
     college = body | {"organisation_id": str(either_place.organisations["O00"]), "from": "2027-01-01"}
     no_home = await either_place.as_("admin", "PUT", f"/people/{person}/home-branch", college)
     assert (no_home.status_code, no_home.json()["code"]) == (422, "not_a_home_branch")
+
+
+async def test_mistaken_branch_is_corrected_on_the_same_day(either_place: College) -> None:
+    person = either_place.people["member10"]
+    for branch in ("O10", "O20"):
+        body = {"organisation_id": str(either_place.organisations[branch]), "from": "2026-12-01"}
+        moved = await either_place.as_("admin", "PUT", f"/people/{person}/home-branch", body)
+        assert moved.status_code == 200, moved.text
+    async with either_place.runtime.database.read() as db:
+        home = await home_branch_on(db, person, date(2026, 12, 1))
+        before = await home_branch_on(db, person, date(2026, 11, 30))
+    assert home == either_place.organisations["O20"]
+    assert before == either_place.organisations["O10"]
+
+
+async def test_body_beyond_every_need_is_refused_unread(place: College) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 65536
+
+    async with place.caller() as http:
+        announced = await http.post("/api/sign-in", content=b"x" * (2 << 20))
+        streamed = await http.post(
+            "/api/sign-in", content=endless(), headers={"content-type": "application/json"}
+        )
+    for answer in (announced, streamed):
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 async def test_roles_of_the_installation_are_not_granted_over_http(place: College) -> None:
