@@ -12,7 +12,7 @@ from lecture_api.core.runtime import Runtime
 from lecture_api.gatherings.events import RecordingFinished
 from lecture_api.gatherings.models import Gathering, Recording
 from lecture_api.gatherings.page_state import ReplayRelease
-from lecture_api.gatherings.room_control import codec_for, one_at_a_time, room_of
+from lecture_api.gatherings.room_control import codec_for, match_room, one_at_a_time, room_of
 from lecture_api.gatherings.service import announce_state, is_on_air, recording_of
 from lecture_api.gatherings.states import GatheringState, RecordingState
 
@@ -29,10 +29,9 @@ async def finish(runtime: Runtime, gathering_id: uuid.UUID) -> bool:
             recording = await recording_of(db, gathering_id)
         if gathering is None or is_on_air(gathering):
             return True
+        if recording is None or recording.state != RecordingState.RECORDING:
+            return await match_room(runtime, gathering_id)
         try:
-            if recording is None or recording.state != RecordingState.RECORDING:
-                await runtime.media_node.delete_room(room_of(gathering_id))
-                return True
             # Off first: the engine tells the recorder that this was the end; then close the room for good.
             await runtime.media_node.put_room(
                 room_of(gathering_id), recording_id=None, codec=codec_for(gathering.kind)

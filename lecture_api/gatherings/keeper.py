@@ -14,7 +14,7 @@ from lecture_api.gatherings.finishing import finish, unfinished
 from lecture_api.gatherings.hosting import finish_soon
 from lecture_api.gatherings.models import Gathering
 from lecture_api.gatherings.reconcile import beat, on_air_ids
-from lecture_api.gatherings.room_control import match_room, one_at_a_time
+from lecture_api.gatherings.room_control import match_room, one_at_a_time, unmatched
 from lecture_api.gatherings.states import GatheringState, RecordingState, Step
 
 _log = structlog.get_logger(__name__)
@@ -46,6 +46,9 @@ async def keep_once(runtime: Runtime, *, look_at_recorders: bool = True) -> None
         await _judge_silence(runtime, gathering_id)
         if look_at_recorders:
             await _look_at_recorder(runtime, gathering_id)
+    for gathering_id in unmatched():
+        async with one_at_a_time(gathering_id):
+            await match_room(runtime, gathering_id)
     for gathering_id in await unfinished(runtime):
         await finish(runtime, gathering_id)
 

@@ -60,7 +60,6 @@ async def on_media_epoch(runtime: Runtime, media_epoch: str) -> None:
     """The media node is a new one, or seen for the first time: rooms are opened anew, clients told to come
     again."""
     restarted = runtime.media_epoch not in (None, media_epoch)
-    runtime.media_epoch = media_epoch
     now = runtime.clock.now()
     for gathering_id in await on_air_ids(runtime):
         async with one_at_a_time(gathering_id):
@@ -77,6 +76,8 @@ async def on_media_epoch(runtime: Runtime, media_epoch: str) -> None:
                     db, gathering_id, now, "media_epoch", {"media_epoch": media_epoch}
                 )
             await match_room(runtime, gathering_id)
+    # Last: what failed on the way is done again when the node is heard next.
+    runtime.media_epoch = media_epoch
 
 
 async def _publishing(runtime: Runtime, gathering_id: uuid.UUID) -> dict[str, str]:

@@ -23,6 +23,7 @@ from lecture_api.gatherings.states import RecordingState
 
 _log = structlog.get_logger(__name__)
 _locks: WeakValueDictionary[uuid.UUID, asyncio.Lock] = WeakValueDictionary()
+_unmatched: set[uuid.UUID] = set()
 
 
 def room_of(gathering_id: uuid.UUID) -> str:
@@ -76,21 +77,32 @@ async def start_recorder(runtime: Runtime, gathering_id: uuid.UUID, recording_id
     return True
 
 
-async def match_room(runtime: Runtime, gathering_id: uuid.UUID) -> None:
-    """Make room and recorder what the database says: after a failed step, a restart, a new media epoch."""
+def unmatched() -> list[uuid.UUID]:
+    """Gatherings whose room the media node did not take when it was last told; the keeper tells it again."""
+    return list(_unmatched)
+
+
+async def match_room(runtime: Runtime, gathering_id: uuid.UUID) -> bool:
+    """Make room and recorder what the database says: after a failed step, a restart, a new media epoch.
+
+    False when the media node does not answer: `unmatched` names the gathering until it does.
+    """
+    _unmatched.discard(gathering_id)
     async with runtime.database.read() as db:
         gathering = await db.get(Gathering, gathering_id)
         recording = await recording_of(db, gathering_id)
     if gathering is None:
-        return
+        return True
     try:
         if not is_on_air(gathering):
             await runtime.media_node.delete_room(room_of(gathering_id))
-            return
+            return True
         recording_id = recording.id if recording and recording.state == RecordingState.RECORDING else None
         await open_room(runtime, gathering_id, gathering.kind, recording_id)
     except MediaNodeError as error:
         _log.warning("room_not_matched", gathering=str(gathering_id), error=str(error))
-        return
+        _unmatched.add(gathering_id)
+        return False
     if recording_id is not None:
         await start_recorder(runtime, gathering_id, recording_id)
+    return True

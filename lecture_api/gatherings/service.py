@@ -28,6 +28,7 @@ from lecture_api.gatherings.page_state import PageState, ReplayRelease, page_sta
 from lecture_api.gatherings.programme_clock import programme_length_ms
 from lecture_api.gatherings.states import (
     ON_AIR,
+    RECORDING_TRANSITIONS,
     GatheringState,
     RecordingState,
     Step,
@@ -134,6 +135,7 @@ async def resume(db: AsyncSession, runtime: Runtime, gathering: Gathering, actor
 
     Raises:
         ResumeTooLateError: End was longer ago than settings allow.
+        StateConflictError: not ended, or the replay was withdrawn meanwhile.
     """
     refuse_unless_possible(gathering, Step.RESUME)
     now = runtime.clock.now()
@@ -141,7 +143,10 @@ async def resume(db: AsyncSession, runtime: Runtime, gathering: Gathering, actor
     if now - gathering.actual_end > timedelta(minutes=runtime.settings.resume_minutes):
         raise ResumeTooLateError
     recording = await recording_of(db, gathering.id)
-    if recording is not None:
+    if recording is not None and recording.state != RecordingState.RECORDING:
+        # A withdrawn replay would be published again at the next End.
+        if RecordingState.RECORDING not in RECORDING_TRANSITIONS[RecordingState(recording.state)]:
+            raise StateConflictError(extra={"state": gathering.state, "recording": recording.state})
         recording.state = RecordingState.RECORDING.value
         recording.published_at = None
         await runtime.room_events.append(db, gathering.id, now, "recording", {"recording": True})

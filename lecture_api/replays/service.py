@@ -14,6 +14,7 @@ from lecture_api.core.runtime import Runtime
 from lecture_api.gatherings.access import Admission, Need, gathering_for
 from lecture_api.gatherings.events import EndCorrected, RecordingFinished
 from lecture_api.gatherings.models import Gathering, Recording
+from lecture_api.gatherings.page_state import ReplayRelease
 from lecture_api.gatherings.service import announce_state, is_on_air, recording_of
 from lecture_api.gatherings.states import RECORDING_TRANSITIONS, RecordingState
 from lecture_api.presence.intervals import Interval
@@ -134,7 +135,15 @@ async def playable_recording(db: AsyncSession, admission: Admission) -> Recordin
     recording = await recording_of(db, admission.gathering.id)
     if recording is None or recording.state == RecordingState.FAILED:
         raise NoReplayError
-    if RecordingState(recording.state) in _HOSTS_ONLY and not admission.permissions.host:
+    # Over and not yet finished: whether it will be released to all is decided already.
+    gathering = admission.gathering
+    pending_review = (
+        recording.state == RecordingState.RECORDING
+        and not is_on_air(gathering)
+        and gathering.replay_release == ReplayRelease.AFTER_REVIEW
+    )
+    hosts_only = pending_review or RecordingState(recording.state) in _HOSTS_ONLY
+    if hosts_only and not admission.permissions.host:
         raise NoReplayError
     return recording
 

@@ -1,6 +1,7 @@
 """A gathering from draft to replay, over HTTP: states, room and recorder, what fails closed, what is
 announced."""
 
+import asyncio
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -317,3 +318,45 @@ async def test_managed_list_goes_on_by_cursor(place: College, monkeypatch: pytes
             cursor = f"&cursor={page['next_cursor']}"
     assert len(seen) == 5
     assert set(seen) == made
+
+
+async def test_room_of_a_meeting_is_closed_even_if_the_node_was_away_at_end(place: College) -> None:
+    gathering_id = await place.on_air(kind="committee_meeting")
+    place.media.is_down = True
+    await post(place, "lecturer", gathering_id, "end")
+    await place.runtime.background.settle()
+    assert gathering_id in place.media.rooms
+    place.media.is_down = False
+    await keeper.keep_once(place.runtime)
+    assert gathering_id not in place.media.rooms
+
+
+async def test_withdrawn_replay_is_not_brought_back_by_resuming(place: College) -> None:
+    gathering_id = await place.on_air()
+    place.clock.advance(seconds=60)
+    await post(place, "lecturer", gathering_id, "end")
+    await place.runtime.background.settle()
+    withdrawn = await place.as_(
+        "secretary10", "POST", f"/gatherings/{gathering_id}/withdraw-replay", {"reason": "有误"}
+    )
+    assert withdrawn.status_code == 200, withdrawn.text
+    answer = await place.as_("lecturer", "POST", f"/gatherings/{gathering_id}/resume")
+    assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
+
+
+async def test_two_ends_at_once_are_one_end(either_place: College) -> None:
+    place = either_place
+    gathering_id = await place.on_air()
+    place.clock.advance(seconds=60)
+    answers = await asyncio.gather(
+        *(place.as_("lecturer", "POST", f"/gatherings/{gathering_id}/end") for _ in range(2))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+async def test_refusal_of_a_service_names_no_inner_address(place: College) -> None:
+    gathering_id = await place.scheduled()
+    place.media.is_down = True
+    answer = await place.as_("lecturer", "POST", f"/gatherings/{gathering_id}/start")
+    assert answer.status_code == 503
+    assert "control" not in answer.text
