@@ -84,9 +84,8 @@ class RoomEventLog:
             .returning(RoomEventCounter.last_seq)
         )
         seq = (await db.execute(statement)).scalar_one()
-        frame = {"type": "event", "seq": seq, "at_ms": epoch_ms(at), "kind": kind, **data}
-        text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
-        row = RoomEvent(gathering_id=gathering_id, seq=seq, at=at, kind=kind, frame=text)
+        frame = _written({"type": "event", "seq": seq, "at_ms": epoch_ms(at), "kind": kind, **data})
+        row = RoomEvent(gathering_id=gathering_id, seq=seq, at=at, kind=kind, frame=frame)
         db.add(row)
         await db.flush()
         after_commit(db, lambda: self._wakeup.notify(room_topic(gathering_id)))
@@ -104,6 +103,11 @@ class RoomEventLog:
         )
         return (await db.scalars(statement)).all()
 
+    async def withhold_text(self, db: AsyncSession, gathering_id: uuid.UUID, seq: int) -> None:
+        """Empty the text of an event, for everybody it is told to from now on."""
+        row = await db.get_one(RoomEvent, (gathering_id, seq))
+        row.frame = _written({**json.loads(row.frame), "text": ""})
+
     async def last_seq(self, db: AsyncSession, gathering_id: uuid.UUID) -> int:
         """The number of the newest event, 0 when there is none."""
         return (
@@ -112,6 +116,10 @@ class RoomEventLog:
             )
             or 0
         )
+
+
+def _written(frame: Mapping[str, Any]) -> str:
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)

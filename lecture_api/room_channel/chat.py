@@ -74,7 +74,7 @@ class ChatRoom:
             return event.seq
 
     async def hide(self, host: Actor, message_id: uuid.UUID) -> None:
-        """Take a line out of everybody's view; hiding twice is hiding once.
+        """Take a line out of everybody's view, also of who comes later; hiding twice is hiding once.
 
         Raises: RefusedError: there is no such line here.
         """
@@ -87,6 +87,7 @@ class ChatRoom:
                 return
             message.hidden_at = runtime.clock.now()
             message.hidden_by_subject_id = host.subject_id
+            await runtime.room_events.withhold_text(db, self._gathering_id, message.seq)
             hidden = {"message_id": str(message_id), "by": host.display_name}
             await runtime.room_events.append(db, self._gathering_id, message.hidden_at, "chat_hidden", hidden)
 

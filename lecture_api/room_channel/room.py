@@ -21,6 +21,8 @@ from lecture_api.room_channel.connection import PING_EVERY_S, ChannelConnection,
 from lecture_api.room_channel.snapshot import RoomPresence, RoomState, read_presence, read_state
 
 HISTORY: Final = 200
+MISSED_MOST: Final = 1_000
+"""Beyond that a client begins anew: it must fit the outbox, or it would be cut off again at each attempt."""
 LOOK_EVERY_S: Final = 5.0
 CHIP_EVERY_S: Final = 15.0
 ROSTER_EVERY_S: Final = 2.0
@@ -60,7 +62,7 @@ class Room:
                 state = known if known and on_air else await read_state(db, runtime, self.gathering_id)
                 last = await runtime.room_events.last_seq(db, self.gathering_id)
                 # A number from the future is from another database: begin anew.
-                resumes = after is not None and 0 <= after <= last
+                resumes = after is not None and max(0, last - MISSED_MOST) <= after <= last
                 seen = after if resumes and after is not None else max(0, last - HISTORY)
                 missed: list[RoomEvent] = []
                 while (at := missed[-1].seq if missed else seen) < last:

@@ -8,8 +8,10 @@ import pytest
 import websockets
 from sqlalchemy import select
 
+from lecture_api.accounts.events import LoginsEnded
 from lecture_api.core.actor import Role
 from lecture_api.presence.models import PresenceInterval, PresenceOpen
+from lecture_api.room_channel import room as room_module
 from lecture_api.room_channel.models import ChatMessage
 from tests.support.learning import scene
 from tests.support.room_house import open_house
@@ -145,6 +147,9 @@ async def test_who_waited_counts_from_start_and_end_closes_every_interval(house)
         house.stage.clock.advance(seconds=3)
         await house.state("live", 3 / 60)
         await client.next("event", kind="state")
+        # Heard just now, or seven silent seconds would be a dead line.
+        await client.say("here")
+        await client.next("ack")
         house.stage.clock.advance(seconds=4)
         await house.state("ended", 7 / 60)
         await client.next("event", gathering_state="ended")
@@ -207,6 +212,45 @@ async def test_the_host_hides_mutes_and_sees_the_roster_and_a_member_may_not(hou
         roster = await desk.next("roster")
         assert {row["participant_id"] for row in roster["rows"]} == {str(host), str(member)}
         assert {row["state"] for row in roster["rows"]} == {"here"}
+
+
+async def test_a_hidden_line_is_told_to_nobody_who_comes_later(house):
+    host, member = await host_of(house), await house.stage.add_person()
+    await house.state("live", 0)
+    async with house.client(host) as desk:
+        await desk.say("不妥")
+        said = await desk.next("event", kind="chat")
+        await desk.send(type="hide", message_id=said["message_id"])
+        await desk.next("event", kind="chat_hidden")
+    async with house.client(member) as late:
+        replayed = await late.next("event", kind="chat")
+        assert (replayed["message_id"], replayed["text"]) == (said["message_id"], "")
+        assert (await late.next("event", kind="chat_hidden"))["message_id"] == said["message_id"]
+
+
+async def test_who_is_too_far_behind_begins_anew_instead_of_being_cut_off_each_time(house, monkeypatch):
+    monkeypatch.setattr(room_module, "MISSED_MOST", 3)
+    monkeypatch.setattr(room_module, "HISTORY", 2)
+    host, member = await host_of(house), await house.stage.add_person()
+    await house.state("live", 0)
+    async with house.client(host) as desk:
+        for n in range(5):
+            await desk.say(f"{n}")
+            await desk.next("ack")
+    async with house.client(member, after=1) as late:
+        assert (await late.next("event"))["seq"] == 5
+
+
+async def test_signing_out_ends_the_channel_at_once(house):
+    member = await house.stage.add_person()
+    async with house.client(member) as client:
+        await client.next("hello")
+        [person_id] = {c.actor.person_id for room in house.hub._rooms.values() for c in room.connections}
+        house.stage.signed_out.add(member)
+        await house.hub.on_logins_ended(LoginsEnded(person_id))
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await client.next("never")
+    assert closed.value.rcvd.code == 4401
 
 
 async def test_too_fast_too_long_malformed_and_closed_are_said_and_nothing_breaks(house):
