@@ -93,10 +93,20 @@ async def own_coverage(runtime: Runtime, actor: Actor, gathering: Gathering) -> 
     """The caller's coverage of one gathering: what the record keeps, else computed now."""
     async with runtime.database.read() as db:
         record = await db.get(AttendanceRecord, (gathering.id, actor.subject_id))
-        if record is not None:
-            return stored_coverage_out(record)
-        inputs = await load_inputs(db, gathering, runtime.clock.now(), [actor.subject_id])
-        return coverage_out(coverage_of(inputs, actor.subject_id))
+        return await _coverage_out(db, runtime, gathering, actor.subject_id, record)
+
+
+async def _coverage_out(
+    db: AsyncSession,
+    runtime: Runtime,
+    gathering: Gathering,
+    subject_id: uuid.UUID,
+    record: AttendanceRecord | None,
+) -> CoverageOut:
+    if record is not None:
+        return stored_coverage_out(record)
+    inputs = await load_inputs(db, gathering, runtime.clock.now(), [subject_id])
+    return coverage_out(coverage_of(inputs, subject_id))
 
 
 async def my_coverage(
@@ -112,7 +122,8 @@ async def my_coverage(
                 continue
             record = await db.get(AttendanceRecord, (gathering_id, actor.subject_id))
             held = await accounts(db, gathering_id, [actor.subject_id])
-            covered = await own_coverage(runtime, actor, admission.gathering)
+            # In this transaction: a second connection while holding one would exhaust the pool.
+            covered = await _coverage_out(db, runtime, admission.gathering, actor.subject_id, record)
             items.append(
                 MyCoverageOut(
                     gathering_id=gathering_id,
