@@ -124,15 +124,16 @@ def look_at_the_replay(installation: Installation, gathering_id: str, directory:
     played = [decode(directory, segment.init, [segment.file]) for segment in segments]
     for segment, found in zip(segments, played, strict=True):
         assert found.frames, f"no picture in {segment.file}"
-        assert found.audio_s == pytest.approx(segment.duration_s, abs=0.1), segment.file
+        # Sound does not wait for a late picture: what is a part early goes into the segment that is open.
+        assert found.audio_s == pytest.approx(segment.duration_s, abs=PART_S), segment.file
+    duration_s = sum(segment.duration_s for segment in segments)
+    assert sum(found.audio_s for found in played) == pytest.approx(duration_s, abs=0.1)
 
     catalogue = journalled(directory)
     assert catalogue.is_finished
     first, second = catalogue.pieces
     assert second.start == first.end, "pieces touch in file time"
-    assert sum(segment.duration_s for segment in segments) == pytest.approx(
-        catalogue.end / TICKS_PER_S, abs=0.01
-    )
+    assert duration_s == pytest.approx(catalogue.end / TICKS_PER_S, abs=0.01)
     (gap,) = gaps(catalogue)
     assert gap["cause"] == "feed_lost"
     assert {piece["file_start_ms"] for piece in pieces(catalogue)} >= {0, gap["file_ms"]}
