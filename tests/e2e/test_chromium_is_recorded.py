@@ -80,7 +80,8 @@ async def test_page_is_recorded_with_lip_sync_over_a_killed_recorder(tmp_path: P
     catalogue = read_catalogue(directory)
     assert child.restarts == 1
     assert len(catalogue.pieces) == 1, "a killed recorder loses nothing"
-    assert not any(segment.is_slate for segment in catalogue.renditions["V0"])
+    # A browser that has never run yet may send sound a second before its first picture.
+    assert not any(segment.is_slate for segment in catalogue.renditions["V0"][1:])
     segments = read_playlist(media_playlist(catalogue, "V0"))
     played = [decode(directory, segment.init, [segment.file]) for segment in segments]
     frames = [at for found in played for at in found.frames]

@@ -8,12 +8,12 @@ from typing import Any
 
 Json = Any
 MINUTE = 60_000
-NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 
 
 def instant(**offset: float) -> str:
     """An instant relative to now, as the API writes it."""
-    return (NOW + timedelta(**offset)).isoformat().replace("+00:00", "Z")
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    return (now + timedelta(**offset)).isoformat().replace("+00:00", "Z")
 
 
 def ref(name: str) -> Json:
@@ -222,7 +222,7 @@ def record() -> Json:
     )
     fifth = replay("r14", "从论文选题看国家需要", 28, None, 21) | {"kind": "live_stream"}
     return {
-        "year": NOW.year,
+        "year": datetime.now(UTC).year,
         "target_hundredths": 3200,
         "collective_hundredths": 1500,
         "self_study_hundredths": 650,

@@ -101,7 +101,7 @@ async def test_moving_home_into_the_past_of_a_move_is_a_conflict(either_place: C
 
     await move(date(2026, 12, 1))
     with pytest.raises(HomeAssignmentOverlapsError):
-        await move(date(2026, 12, 1))
+        await move(date(2026, 11, 30))
 
 
 async def test_evidence_tables_refuse_update_and_delete(either_place: College) -> None:
