@@ -3,6 +3,7 @@ forgets nothing."""
 
 from datetime import datetime, timedelta
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lecture_api.accounts.models import SignInThrottle
@@ -45,11 +46,11 @@ async def refuse_if_blocked(db: AsyncSession, buckets: list[str], now: datetime)
 
 
 async def count_failure(db: AsyncSession, bucket: str, free: int, now: datetime) -> None:
-    """One more failure of a bucket."""
-    row = await db.get(SignInThrottle, bucket, with_for_update=True)
-    if row is None:
-        row = SignInThrottle(bucket=bucket, failures=0, blocked_until=now, last_failure_at=now)
-        db.add(row)
+    """One more failure of a bucket. Two first failures at once are two failures of one row."""
+    insert = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
+    fresh = insert(SignInThrottle).values(bucket=bucket, failures=0, blocked_until=now, last_failure_at=now)
+    await db.execute(fresh.on_conflict_do_nothing())
+    row = await db.get_one(SignInThrottle, bucket, with_for_update=True)
     if now - row.last_failure_at > FORGOTTEN_AFTER:
         row.failures = 0
     row.failures += 1

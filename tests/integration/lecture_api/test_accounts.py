@@ -1,5 +1,6 @@
 """Signing in, staying signed in, and the administration of people, over HTTP."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
@@ -299,3 +300,11 @@ async def test_columns_are_kept_by_who_arranges_gatherings(place: College) -> No
     assert (taken.status_code, taken.json()["code"]) == (409, "column_title_taken")
     renamed = await place.as_("admin", "PATCH", f"/columns/{made['id']}", {"description": "short"})
     assert renamed.json()["description"] == "short"
+
+
+async def test_first_failures_at_once_are_all_counted(either_place: College) -> None:
+    # On PostgreSQL each of them finds no row of the bucket; none may end as an error of ours.
+    wrong = {"person_no": "NOBODY1", "password": "wrong-password"}
+    async with either_place.caller() as caller:
+        answers = await asyncio.gather(*(caller.post("/api/sign-in", json=wrong) for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {401}
