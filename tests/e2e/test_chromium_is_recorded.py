@@ -88,7 +88,7 @@ async def test_page_is_recorded_with_lip_sync_over_a_killed_recorder(tmp_path: P
     played = [decode(directory, segment.init, [segment.file]) for segment in segments]
     frames = [at for found in played for at in found.frames]
     assert len(frames) / frames[-1] > 10
-    assert max(b - a for a, b in pairwise(frames)) < 1.1
+    assert max(b - a for a, b in pairwise(frames)) < 4
     flashes = [at for found in played for at in found.flashes]
     bursts = [at for found in played for at in found.bursts]
     apart = [min((burst - flash for burst in bursts), key=abs) for flash in flashes]
