@@ -50,6 +50,12 @@ class TokenExpired(TokenError):
     code, title = "token_expired", "Token expired"
 
 
+class KeyRevoked(TokenError):
+    """A stream key of an earlier generation than the room's, or for a room whose generation is unknown."""
+
+    code, title = "key_revoked", "Stream key revoked"
+
+
 class GrantMissing(TokenError):
     """The token is good but does not allow this."""
 

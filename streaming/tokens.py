@@ -18,8 +18,9 @@ from joserfc.jwk import KeySet, OKPKey
 
 from streaming.errors import GrantMissing, RoomMismatch, TokenExpired, TokenInvalid
 
-Grant = Literal["publish", "watch", "control"]
+Grant = Literal["publish", "watch", "control", "trial"]
 
+TRIAL_STANDS_FOR = ("publish", "watch")
 ISSUER = "zhijian"
 AUDIENCE = "media"
 LEEWAY_S = 30
@@ -31,12 +32,21 @@ PEM_BLOCK = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----"
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What a verified token says. `room` is "*" in control tokens."""
+    """What a verified token says. `room` is "*" in control tokens.
+
+    A stream key (for OBS, ffmpeg) carries `key_generation`; see `streaming.rooms.entry` for keys and trials.
+    """
 
     participant: str
     room: str
     grants: frozenset[str]
     expires_at_s: int
+    key_generation: int | None = None
+
+    @property
+    def is_trial(self) -> bool:
+        """Return whether what it opens only tries out the path: never counted, ended after a moment."""
+        return "trial" in self.grants
 
     def require(self, grant: Grant, room: str) -> None:
         """Check that this token allows `grant` in `room`.
@@ -45,7 +55,7 @@ class AccessToken:
             GrantMissing: the token lacks the grant.
             RoomMismatch: the token is for another room.
         """
-        if grant not in self.grants:
+        if grant not in self.grants and not (self.is_trial and grant in TRIAL_STANDS_FOR):
             raise GrantMissing(f"the token lacks the grant: {grant}")
         if self.room != room:
             raise RoomMismatch("the token is for another room")
@@ -111,11 +121,15 @@ class JwtVerifier:
 
 
 def _access_token(claims: dict[str, object]) -> AccessToken:
-    participant, room, grants, expires = (claims.get(name) for name in ("sub", "room", "grants", "exp"))
+    participant, room, grants, expires, generation = (
+        claims.get(name) for name in ("sub", "room", "grants", "exp", "gen")
+    )
     if not isinstance(participant, str) or not 0 < len(participant) <= PARTICIPANT_LENGTH_MAX:
         raise TokenInvalid("claim sub is not a participant id")
     if not isinstance(room, str) or not isinstance(expires, int):
         raise TokenInvalid("claim room or exp has the wrong type")
     if not isinstance(grants, list) or not all(isinstance(grant, str) for grant in grants):
         raise TokenInvalid("claim grants is not a list of strings")
-    return AccessToken(participant, room, frozenset(grants), expires)
+    if generation is not None and (not isinstance(generation, int) or isinstance(generation, bool)):
+        raise TokenInvalid("claim gen is not a number")
+    return AccessToken(participant, room, frozenset(grants), expires, generation)

@@ -20,12 +20,13 @@ CONTROL_ROOM = "*"
 
 
 class RoomSettings(BaseModel):
-    """Body of PUT: both are always said; null means none, or not decided by the API."""
+    """Body of PUT: all is said each time; null means none, or not decided by the API."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     recording_id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     codec: Literal["H264", "VP8"] | None = None
+    key_generation: int | None = Field(None, ge=1)
 
 
 class RoomControl:
@@ -61,6 +62,8 @@ class RoomControl:
         room.configure(wanted.recording_id, wanted.codec)
         if room.recording_id != before:
             self._services.engine.set_recording(room.name, room.recording_id)
+        for media_session in room.raise_keys(wanted.key_generation):
+            self._services.life_cycle.signal(media_session, Signal.KEY_REVOKED)
         return self._report(room)
 
     async def get(self, request: Request) -> Response:

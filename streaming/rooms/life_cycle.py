@@ -12,6 +12,7 @@ from streaming.errors import DtlsFailed
 from streaming.relay.engine import RelayEngine
 from streaming.rooms.clock import AnchoredClock
 from streaming.rooms.direction import Candidate, assign_slots
+from streaming.rooms.entry import TRIAL_SECONDS
 from streaming.rooms.event_log import EventLog
 from streaming.rooms.media_session import MediaSession
 from streaming.rooms.registry import Registry
@@ -37,6 +38,9 @@ class LifeCycle:
         """Begin the handshake of a session that the engine already answers checks for."""
         media_session.runner = asyncio.create_task(self._run(media_session, handshake_s))
         self._keep(media_session.runner)
+        if media_session.entry.is_trial:
+            loop = asyncio.get_running_loop()
+            loop.call_later(TRIAL_SECONDS, self.signal, media_session, Signal.DELETED)
 
     def signal(self, media_session: MediaSession, signal: Signal) -> None:
         """Let something happen to a session; signals that come late or twice change nothing."""
@@ -53,7 +57,9 @@ class LifeCycle:
             self.direct(media_session.room)
 
     def report(self, event_type: str, media_session: MediaSession, /, **data: Any) -> None:
-        """Write an event about a session; publishers' events name their source."""
+        """Write an event about a session; publishers' events name their source. Nobody hears of a trial."""
+        if media_session.entry.is_trial:
+            return
         if media_session.source:
             data = {"source": media_session.source, **data}
         self._events.append(

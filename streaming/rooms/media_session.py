@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from streaming.dtls.association import DtlsAssociation
+from streaming.rooms.entry import Entry
 from streaming.rooms.publication import Publication
 from streaming.rooms.session_states import SessionState
 
@@ -27,16 +28,21 @@ class MediaSession:
     session_id: str
     role: Role
     room: "Room"
-    participant: str
     source: PublisherSource | None
     media: tuple[tuple[str, str], ...]
     remote_ufrag: str
     etag: str
     association: DtlsAssociation
     since_ms: int
+    entry: Entry
     state: SessionState = SessionState.NEW
     publications: list[Publication] = field(default_factory=list)
     was_connected: bool = False
     is_live: bool = False
     is_stalled: bool = False
     runner: asyncio.Task[None] | None = None
+
+    @property
+    def participant(self) -> str:
+        """Return whose session it is."""
+        return self.entry.participant

@@ -9,6 +9,7 @@ from streaming.errors import NodeFull, SdpUnsupported, SourceTaken
 from streaming.ice.credentials import IceCredentials
 from streaming.relay.engine import RelayEngine
 from streaming.rooms.clock import AnchoredClock
+from streaming.rooms.entry import Entry
 from streaming.rooms.life_cycle import LifeCycle
 from streaming.rooms.media_session import MediaSession, PublisherSource, Role
 from streaming.rooms.negotiation import Negotiated, negotiate_publisher, negotiate_viewer
@@ -51,19 +52,21 @@ class SessionOpener:
         self._candidates = tuple(candidates)
         self._handshake_s = handshake_s
 
-    def open_publisher(self, room_name: str, participant: str, source: PublisherSource, offer: str) -> Opened:
+    def open_publisher(self, room_name: str, entry: Entry, source: PublisherSource, offer: str) -> Opened:
         """Answer a WHIP offer.
 
         Raises:
+            KeyRevoked: an old stream key, or one for a room that is not open.
             SourceTaken: another participant, not silent, publishes this source.
             NodeFull, SdpMalformed, SdpUnsupported, CodecNotAccepted: see each.
         """
-        self._registry.require_place()
         existing = self._registry.rooms.get(room_name)
+        entry.require_current(existing.key_generation if existing else None)
+        self._registry.require_place(room_name, entry)
         for other in existing.publishers() if existing else ():
             if (
                 other.source == source
-                and other.participant != participant
+                and other.participant != entry.participant
                 and other.state is not SessionState.SILENT
             ):
                 raise SourceTaken(f"another participant publishes this source: {source}")
@@ -71,21 +74,19 @@ class SessionOpener:
         return self._open(
             "publisher",
             room_name,
-            participant,
+            entry,
             source,
             lambda local: negotiate_publisher(offer, source, codecs, local),
         )
 
-    def open_viewer(self, room_name: str, participant: str, offer: str) -> Opened:
+    def open_viewer(self, room_name: str, entry: Entry, offer: str) -> Opened:
         """Answer a WHEP offer; the room need not have a publisher yet.
 
         Raises:
             NodeFull, SdpMalformed, SdpUnsupported: see each.
         """
-        self._registry.require_place()
-        return self._open(
-            "viewer", room_name, participant, None, lambda local: negotiate_viewer(offer, local)
-        )
+        self._registry.require_place(room_name, entry)
+        return self._open("viewer", room_name, entry, None, lambda local: negotiate_viewer(offer, local))
 
     def restart_ice(self, media_session: MediaSession, fragment: IceFragment) -> str:
         """Give the session new credentials, keeping DTLS, slots and subscription; return the answering
@@ -100,7 +101,7 @@ class SessionOpener:
         self,
         role: Role,
         room_name: str,
-        participant: str,
+        entry: Entry,
         source: PublisherSource | None,
         negotiate: Callable[[LocalTransport], Negotiated],
     ) -> Opened:
@@ -116,7 +117,7 @@ class SessionOpener:
             session_id=secrets.token_urlsafe(15),
             role=role,
             room=room,
-            participant=participant,
+            entry=entry,
             source=source,
             media=negotiated.media,
             remote_ufrag=negotiated.remote.ufrag,
@@ -124,10 +125,11 @@ class SessionOpener:
             association=self._dtls.associate(
                 negotiated.remote.fingerprints,
                 lambda datagram: self._engine.send_dtls(engine_id, datagram),
+                "client" if negotiated.remote.answered_setup == "active" else "server",
             ),
             since_ms=self._clock.now_ms(),
             publications=[
-                Publication(self._registry.next_publication_id(), participant, spec)
+                Publication(self._registry.next_publication_id(), entry.participant, spec)
                 for spec in negotiated.publications
             ],
         )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from streaming.errors import NodeFull, RoomNotFound, SessionNotFound
+from streaming.rooms.entry import TRIALS_PER_NODE, TRIALS_PER_ROOM, Entry
 from streaming.rooms.media_session import MediaSession
 from streaming.rooms.publication import Publication
 from streaming.rooms.room import Room
@@ -55,13 +56,18 @@ class Registry:
             raise NodeFull("too many rooms on this node", RETRY_WHEN_FULL_S)
         return self.rooms.setdefault(name, Room(name))
 
-    def require_place(self) -> None:
-        """Check that one more session may connect; a burst after a restart is spread out. Raises NodeFull."""
+    def require_place(self, room_name: str, entry: Entry) -> None:
+        """Check that one more session may connect; a burst after a restart is spread out, and trials never
+        crowd out lectures. Raises NodeFull."""
         if len(self._sessions) >= self._max_sessions:
             raise NodeFull("too many sessions on this node", RETRY_WHEN_FULL_S)
         connecting = sum(entry.state is SessionState.NEW for entry in self._sessions.values())
         if connecting >= self._max_handshakes:
             raise NodeFull("too many sessions are connecting just now", RETRY_WHEN_BUSY_S)
+        if entry.is_trial:
+            trials = [other.room.name for other in self._sessions.values() if other.entry.is_trial]
+            if len(trials) >= TRIALS_PER_NODE or trials.count(room_name) >= TRIALS_PER_ROOM:
+                raise NodeFull("too many trials just now", RETRY_WHEN_FULL_S)
 
     def add(self, media_session: MediaSession) -> None:
         """Take a session with its publications into its room."""

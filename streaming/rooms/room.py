@@ -17,13 +17,15 @@ class Room:
     """One video codec a room: set by the API, or settled by the first publisher for as long as any publishes.
 
     `is_kept`: made by the API, stays when empty. Rooms known only from tokens go with their last session and
-    are never recorded. `slots` maps slot → publication id as the engine was last told.
+    are never recorded. `key_generation`: stream keys below it are refused, None refuses all
+    (`streaming.rooms.entry`). `slots` maps slot → publication id as the engine was last told.
     """
 
     name: str
     is_kept: bool = False
     codec_by_api: str | None = None
     recording_id: str | None = None
+    key_generation: int | None = None
     sessions: dict[str, MediaSession] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
 
@@ -66,3 +68,14 @@ class Room:
         self.is_kept = True
         self.codec_by_api = codec
         self.recording_id = recording_id
+
+    def raise_keys(self, generation: int | None) -> list[MediaSession]:
+        """Take the generation of stream keys, which never falls; return the sessions whose key it revokes."""
+        if generation is not None:
+            self.key_generation = max(generation, self.key_generation or 0)
+        floor = self.key_generation
+        return [
+            media_session
+            for media_session in self.sessions.values()
+            if floor is not None and (media_session.entry.key_generation or floor) < floor
+        ]

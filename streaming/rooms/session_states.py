@@ -30,6 +30,7 @@ class Signal(StrEnum):
     ENGINE_FAILED = "engine_failed"
     DELETED = "deleted"
     REPLACED = "replaced"
+    KEY_REVOKED = "key_revoked"
     ROOM_CLOSED = "room_closed"
 
 
@@ -40,6 +41,7 @@ CAUSES = {
     Signal.ENGINE_FAILED: "failed",
     Signal.DELETED: "deleted",
     Signal.REPLACED: "replaced",
+    Signal.KEY_REVOKED: "key_revoked",
     Signal.ROOM_CLOSED: "room_closed",
 }
 """Signals that end a session → `cause` of the event that says so."""

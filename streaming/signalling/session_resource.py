@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streaming.errors import EtagMismatch, EtagMissing, SdpMalformed, SessionNotFound
+from streaming.rooms.entry import Entry
 from streaming.rooms.media_session import MediaSession, Role
 from streaming.rooms.opening import Opened
 from streaming.rooms.session_states import Signal
@@ -57,6 +58,7 @@ class SessionResource:
         room, session_id = request.path_params["room"], request.path_params["session_id"]
         token = authorise(request, self._services.verifier, GRANTS[self._role], room)
         media_session = self._services.registry.session(room, session_id)
+        Entry.of(token).require_current(media_session.room.key_generation)
         if media_session.participant != token.participant or media_session.role != self._role:
             raise SessionNotFound("no such session of this participant")
         return media_session

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from streaming.rooms.entry import Entry
 from streaming.signalling.exchange import SDP, authorise, read_sdp
 from streaming.signalling.services import NodeServices
 from streaming.signalling.session_resource import SessionResource, created, endpoint_get, endpoint_options
@@ -17,7 +18,7 @@ def whep_routes(services: NodeServices) -> list[Route]:
         room = request.path_params["room"]
         token = authorise(request, services.verifier, "watch", room)
         offer = await read_sdp(request, SDP)
-        opened = services.opener.open_viewer(room, token.participant, offer)
+        opened = services.opener.open_viewer(room, Entry.of(token), offer)
         return created(request, opened, services.ice_servers)
 
     return [

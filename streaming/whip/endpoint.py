@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streaming.errors import SdpUnsupported
+from streaming.rooms.entry import Entry
 from streaming.rooms.media_session import PublisherSource
 from streaming.signalling.exchange import SDP, authorise, read_sdp
 from streaming.signalling.services import NodeServices
@@ -24,7 +25,7 @@ def whip_routes(services: NodeServices) -> list[Route]:
         if source is None:
             raise SdpUnsupported(f"the source must be one of: {', '.join(SOURCES)}")
         offer = await read_sdp(request, SDP)
-        opened = services.opener.open_publisher(room, token.participant, source, offer)
+        opened = services.opener.open_publisher(room, Entry.of(token), source, offer)
         return created(request, opened, services.ice_servers)
 
     return [
