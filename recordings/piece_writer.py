@@ -43,7 +43,10 @@ class PieceWriter:
         self._tracks[name] = VideoTrack(
             self.piece, with_slate=is_program, resume_at=at, resume_slate=bool(slate)
         )
-        self._segmenters[name] = Segmenter(name, self._catalogue, self.audio.config if is_program else None)
+        segmenter = Segmenter(name, self._catalogue, self.audio.config if is_program else None)
+        if resume and name in resume["slots"]:
+            segmenter.resume(resume["slots"][name])
+        self._segmenters[name] = segmenter
 
     @property
     def shows_slate(self) -> bool:
@@ -133,9 +136,9 @@ class PieceWriter:
             if isinstance(source, VideoSource):
                 state |= {"sps": [], "pps": [], "sequence": None}
                 segmenter = self._segmenters.get(name)
-                written = segmenter.written_sequence.get(source.publication) if segmenter else None
-                if written is not None:
-                    state |= {"sequence": written, **source.parameter_sets()}
+                written = segmenter.written if segmenter else None
+                if written and written.publication == source.publication:
+                    state |= written.dump()
             slots[name] = state
         is_open = [name for name, segmenter in self._segmenters.items() if segmenter.is_open]
         return {"slots": slots, "audio": self._written_audio, "open": is_open}

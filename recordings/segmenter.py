@@ -28,6 +28,23 @@ class Cut:
     parts: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The last picture that was handed on: a restarted recorder goes on behind it, in its format."""
+
+    publication: int
+    sequence: int
+    config: VideoConfig
+
+    def dump(self) -> dict[str, Any]:
+        """For the journal."""
+        return {
+            "sequence": self.sequence,
+            "sps": [nalu.hex() for nalu in self.config.sps],
+            "pps": [nalu.hex() for nalu in self.config.pps],
+        }
+
+
 class Segmenter:
     """Cuts one rendition. Sound, where there is any, goes into whichever segment is open."""
 
@@ -51,7 +68,13 @@ class Segmenter:
         self._pictures: list[VideoSample] = []
         self._sounds: list[AudioFrame] = []
         self._cut = Cut([], [], [])
-        self.written_sequence: dict[int, int] = {}
+        self.written: Written | None = None
+
+    def resume(self, slot: dict[str, Any]) -> None:
+        """Go on from a journalled slot: what was written then is still the last picture."""
+        if slot["sps"]:
+            config = _config(slot["sps"], slot["pps"])
+            self.written = Written(slot["publication"], slot["sequence"], config)
 
     @property
     def is_pending(self) -> bool:
@@ -87,7 +110,7 @@ class Segmenter:
         self._pictures.append(sample)
         self._end = sample.decode_ticks + sample.duration
         if timed.sequence is not None and timed.publication is not None:
-            self.written_sequence = {timed.publication: timed.sequence}
+            self.written = Written(timed.publication, timed.sequence, timed.config)
 
     def _begin_segment(self, sample: VideoSample, init: str, piece: int, *, is_discontinuous: bool) -> None:
         self.cut_part()

@@ -156,22 +156,18 @@ class VideoSource:
             "publication": self.publication,
             "kind": self.kind,
             "ssrc": self._ssrc,
-            "timestamp": self._newest_timestamp,
+            "timestamp": self._order.timestamps.highest,  # Only tells the cycle of a 32-bit timestamp.
+            "is_reordered": self._is_reordered,
             "clock": self.clock.dump(),
         }
 
-    def parameter_sets(self) -> dict[str, list[str]]:
-        """Parameter sets in force, as hex."""
-        config = self._config
-        return {
-            "sps": [nalu.hex() for nalu in config.sps] if config else [],
-            "pps": [nalu.hex() for nalu in config.pps] if config else [],
-        }
-
     def _load(self, resume: dict[str, Any]) -> None:
-        """Go on behind the last journalled picture: its sequence number, format and clock line are given."""
+        """Go on behind the last journalled picture: its sequence number, format and clock line are given.
+
+        What the killed recorder saw beyond it comes once more, and is no reordering.
+        """
         self._ssrc = resume["ssrc"]
-        self._newest_timestamp = resume["timestamp"]
+        self._is_reordered = resume.get("is_reordered", False)
         self._order = ReorderBuffer(resume["sequence"], resume["timestamp"])
         self._config = VideoConfig(
             tuple(bytes.fromhex(nalu) for nalu in resume["sps"]),

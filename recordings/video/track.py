@@ -10,6 +10,7 @@ from recordings.boxes.fragment import VideoSample
 from recordings.boxes.init_segment import VideoConfig
 from recordings.clock.pieces import TICKS_PER_S, Piece
 from recordings.slate import slate_picture
+from recordings.video.decode_order import DecodeOrder
 from recordings.video.source import Picture
 
 _FREEZE_TICKS = TICKS_PER_S  # joints.md §6: a slate after 1 s without video.
@@ -58,6 +59,7 @@ class VideoTrack:
         self._end = piece.start_ticks if resume_at is None else resume_at
         self._has_begun = resume_at is not None
         self._step = _USUAL_TICKS
+        self._order = DecodeOrder()
         if resume_slate:
             self._pending = _Pending(self._end, 0, None)
         self.ready: deque[TimedPicture] = deque()
@@ -80,13 +82,12 @@ class VideoTrack:
     def add(self, picture: Picture) -> None:
         """Take the next picture in decode order."""
         presentation = self._piece.ticks(picture.capture_ns)
-        earliest = self._pending.decode + 1 if self._pending else self._end
-        decode = max(presentation, earliest)
-        if picture.is_reordered and self._pending:
-            decode = max(earliest, min(presentation, self._pending.decode + self._step))
         if self._with_slate and not self._has_begun:
             # The first picture also covers the moment before it, up to 1 s.
-            decode = presentation = self._piece.start_ticks
+            presentation = self._piece.start_ticks
+        in_order = self._order.place(presentation, is_behind=picture.is_reordered and not picture.is_idr)
+        earliest = self._pending.decode + 1 if self._pending else self._end
+        decode = max(in_order if picture.is_reordered else presentation, earliest)
         if self._pending is None and self._has_begun and decode - self._end < _FREEZE_TICKS:
             decode = self._end  # Resumed, or a range that goes on: contiguous with what is written.
         starts_range = self._pending is None and not (self._has_begun and decode == self._end)
