@@ -11,6 +11,8 @@ from lecture_api.accounts.routes import router as accounts_router
 from lecture_api.columns.routes import router as columns_router
 from lecture_api.core.runtime import Runtime
 from lecture_api.core.wakeup import RedisWakeup
+from lecture_api.diagnosis.routes import router as diagnosis_router
+from lecture_api.diagnosis.service import TrialDoor
 from lecture_api.gatherings import host_routes, keeper, node_events
 from lecture_api.gatherings.events import NodeEvent
 from lecture_api.gatherings.reconcile import reconcile
@@ -25,6 +27,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     columns_router,
     gatherings_router,
     host_routes.router,
+    diagnosis_router,
 )
 
 
@@ -45,6 +48,7 @@ class Features:
         """Put all routes on the app."""
         for router in ROUTERS:
             app.include_router(router)
+        app.state.trial_door, app.state.echo_connections = TrialDoor(), 0
         self._learning.install(app)
 
     @asynccontextmanager

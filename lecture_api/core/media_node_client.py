@@ -25,9 +25,12 @@ class MediaNodeClient:
         self._http = http
         self._tokens = tokens
 
-    async def put_room(self, room: str, *, recording_id: str | None, codec: str | None) -> dict[str, Any]:
-        """Set what a room records (None: nothing) and its codec; the only switch for recording."""
-        body = {"recording_id": recording_id, "codec": codec}
+    async def put_room(
+        self, room: str, *, recording_id: str | None, codec: str | None, key_generation: int
+    ) -> dict[str, Any]:
+        """Set what a room records (None: nothing), its codec and the generation of its stream keys; the only
+        switch for recording."""
+        body = {"recording_id": recording_id, "codec": codec, "key_generation": key_generation}
         answer = await self._call("PUT", f"/control/rooms/{room}", json=body)
         assert answer is not None
         return answer

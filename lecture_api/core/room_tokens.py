@@ -37,14 +37,23 @@ class RoomTokenMinter:
             folder / "room_token.pub.pem", lambda: self._key.as_pem(private=False), mode=0o644
         )
 
-    def mint(self, *, room: str, participant: str, grants: Iterable[str], ttl: timedelta) -> str:
+    def mint(
+        self,
+        *,
+        room: str,
+        participant: str,
+        grants: Iterable[str],
+        ttl: timedelta,
+        key_generation: int | None = None,
+    ) -> str:
         """A token for one room.
 
         Args:
             room: room id, `*` only for control tokens.
             participant: who acts: a subject id, or the name given to a foreign tool.
-            grants: of `publish`, `watch`, `control`.
+            grants: of `publish`, `watch`, `control`, `trial`.
             ttl: from now; checked when a WHIP or WHEP session is made.
+            key_generation: of a stream key; None for tokens that a page asks for anew.
         """
         now = int(self._clock.now().timestamp())
         claims = {
@@ -59,6 +68,8 @@ class RoomTokenMinter:
             "exp": now + int(ttl.total_seconds()),
             "jti": str(random_id()),
         }
+        if key_generation is not None:
+            claims["gen"] = key_generation
         header = {"alg": "Ed25519", "kid": self._key_id, "typ": "JWT"}
         return jwt.encode(header, claims, self._key, algorithms=["Ed25519"])
 

@@ -12,7 +12,7 @@ from lecture_api.core.runtime import Runtime
 from lecture_api.gatherings.events import RecordingFinished
 from lecture_api.gatherings.models import Gathering, Recording
 from lecture_api.gatherings.page_state import ReplayRelease
-from lecture_api.gatherings.room_control import codec_for, match_room, one_at_a_time, room_of
+from lecture_api.gatherings.room_control import match_room, one_at_a_time, open_room, room_of
 from lecture_api.gatherings.service import announce_state, is_on_air, recording_of
 from lecture_api.gatherings.states import GatheringState, RecordingState
 
@@ -33,9 +33,7 @@ async def finish(runtime: Runtime, gathering_id: uuid.UUID) -> bool:
             return await match_room(runtime, gathering_id)
         try:
             # Off first: the engine tells the recorder that this was the end; then close the room for good.
-            await runtime.media_node.put_room(
-                room_of(gathering_id), recording_id=None, codec=codec_for(gathering.kind)
-            )
+            await open_room(runtime, gathering, recording_id=None)
             status = await runtime.recordings.finish(str(recording.id))
             await runtime.media_node.delete_room(room_of(gathering_id))
         except (MediaNodeError, RecordingsError) as error:

@@ -7,10 +7,18 @@ from fastapi import APIRouter
 from lecture_api.core.actor import CurrentActor
 from lecture_api.core.problem_details import PROBLEM_RESPONSES
 from lecture_api.core.runtime import CurrentRuntime
-from lecture_api.gatherings import editing, hosting, media, service
+from lecture_api.gatherings import editing, hosting, media, service, stream_keys
 from lecture_api.gatherings.access import Need, gathering_for
 from lecture_api.gatherings.routes import described
-from lecture_api.gatherings.schemas import Detail, EndCorrectionIn, MediaGrant, MediaGrantIn, ReasonIn, Studio
+from lecture_api.gatherings.schemas import (
+    Detail,
+    EndCorrectionIn,
+    MediaGrant,
+    MediaGrantIn,
+    ReasonIn,
+    StreamKey,
+    Studio,
+)
 from lecture_api.gatherings.states import Step
 
 router = APIRouter(prefix="/api/gatherings/{gathering_id}", tags=["hosting"], responses=PROBLEM_RESPONSES)
@@ -103,6 +111,22 @@ async def media_grant(
     async with runtime.database.read() as db:
         admission = await gathering_for(db, actor, runtime.clock, gathering_id, Need(body.purpose))
     return await media.media_grant(runtime, actor, admission, body)
+
+
+@router.post("/stream-key")
+async def stream_key(gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime) -> StreamKey:
+    """A key to publish with from OBS or ffmpeg, until it is revoked."""
+    async with runtime.database.read() as db:
+        admission = await gathering_for(db, actor, runtime.clock, gathering_id, Need.PUBLISH)
+    return stream_keys.issue(runtime, actor, admission.gathering)
+
+
+@router.post("/stream-key/renew")
+async def renew_stream_key(
+    gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime
+) -> StreamKey:
+    """Revoke every key of this gathering at once, and give a new one."""
+    return await stream_keys.renew(runtime, actor, gathering_id)
 
 
 @router.get("/studio")

@@ -25,7 +25,7 @@ async def start(runtime: Runtime, actor: Actor, gathering_id: uuid.UUID) -> None
             gathering = (await gathering_for(db, actor, runtime.clock, gathering_id, Need.HOST)).gathering
         service.refuse_unless_possible(gathering, Step.START)
         recording_id = new_id() if is_recorded(gathering.kind) else None
-        await open_room(runtime, gathering_id, gathering.kind, recording_id)
+        await open_room(runtime, gathering, recording_id)
         try:
             async with runtime.database.write() as db:
                 admission = await gathering_for(db, actor, runtime.clock, gathering_id, Need.HOST)

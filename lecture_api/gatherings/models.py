@@ -35,7 +35,8 @@ class Gathering(Base):
 
     `actual_end` is the instant of End; `effective_end` the corrected one, when host or secretary corrected
     it.
-    `live_sources` lists media sessions that publish now, as {session id: source}.
+    `live_sources` lists media sessions that publish now, as {session id: source}. `key_generation` rises when
+    stream keys are revoked.
     """
 
     __tablename__ = "gathering"
@@ -69,6 +70,7 @@ class Gathering(Base):
     unpublished_since: Mapped[datetime | None]
     peak_viewers: Mapped[int] = mapped_column(default=0)
     calendar_sequence: Mapped[int] = mapped_column(default=0)
+    key_generation: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[datetime]
 
 

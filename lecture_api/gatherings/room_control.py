@@ -52,16 +52,19 @@ async def one_at_a_time(gathering_id: uuid.UUID) -> AsyncIterator[None]:
         yield
 
 
-async def open_room(
-    runtime: Runtime, gathering_id: uuid.UUID, kind: str, recording_id: uuid.UUID | None
-) -> None:
-    """Open the room, recording only what may be recorded. Idempotent.
+async def open_room(runtime: Runtime, gathering: Gathering, recording_id: uuid.UUID | None) -> None:
+    """Open the room, recording only what may be recorded, with the stream keys that are good. Idempotent.
 
     Raises:
         MediaNodeError: the node does not answer; nothing is on air then.
     """
-    recorded = str(recording_id) if recording_id is not None and is_recorded(kind) else None
-    await runtime.media_node.put_room(room_of(gathering_id), recording_id=recorded, codec=codec_for(kind))
+    recorded = str(recording_id) if recording_id is not None and is_recorded(gathering.kind) else None
+    await runtime.media_node.put_room(
+        room_of(gathering.id),
+        recording_id=recorded,
+        codec=codec_for(gathering.kind),
+        key_generation=gathering.key_generation,
+    )
 
 
 async def start_recorder(runtime: Runtime, gathering_id: uuid.UUID, recording_id: uuid.UUID) -> bool:
@@ -98,7 +101,7 @@ async def match_room(runtime: Runtime, gathering_id: uuid.UUID) -> bool:
             await runtime.media_node.delete_room(room_of(gathering_id))
             return True
         recording_id = recording.id if recording and recording.state == RecordingState.RECORDING else None
-        await open_room(runtime, gathering_id, gathering.kind, recording_id)
+        await open_room(runtime, gathering, recording_id)
     except MediaNodeError as error:
         _log.warning("room_not_matched", gathering=str(gathering_id), error=str(error))
         _unmatched.add(gathering_id)

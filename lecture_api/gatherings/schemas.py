@@ -184,6 +184,21 @@ class MediaGrant(WireModel):
     ice_servers: list[IceServer]
 
 
+class StreamKey(WireModel):
+    """What OBS or ffmpeg needs to publish: POST the offer to `url` (a path of this server) with the key as
+    bearer token.
+
+    `generation` is that of the room's keys; `in_force` is False while the media service has not been told of
+    it.
+    """
+
+    key: str
+    url: str
+    expires_at: Instant
+    generation: int
+    in_force: bool
+
+
 class Uplink(WireModel):
     """How the lecturer's media arrives: of the picture if there is one."""
 

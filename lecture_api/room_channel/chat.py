@@ -9,13 +9,13 @@ from sqlalchemy import delete, select
 
 from lecture_api.core.actor import Actor
 from lecture_api.core.ids import new_id
+from lecture_api.core.rate_limit import RateLimit
 from lecture_api.core.runtime import Runtime
 from lecture_api.gatherings.models import Gathering
 from lecture_api.gatherings.states import ON_AIR, GatheringState
 from lecture_api.room_channel.errors import ChatClosedError, MutedError, RefusedError, TooFastError
 from lecture_api.room_channel.messages import Chat
 from lecture_api.room_channel.models import ChatMessage, ChatMute
-from lecture_api.room_channel.rate_limit import RateLimit
 
 CHAT_OPEN: Final = ON_AIR | {GatheringState.SCHEDULED}
 

@@ -57,7 +57,11 @@ async def test_forbidden_kind_is_never_recorded(place: College, kind: str) -> No
     assert resumed["recording"] == {"state": "off", "reason_off": "kind_not_recorded"}
     assert place.media.recordings_switched_on == []
     assert place.recordings.status == {}
-    assert place.media.rooms[gathering_id] == {"recording_id": None, "codec": "VP8"}
+    assert place.media.rooms[gathering_id] == {
+        "recording_id": None,
+        "codec": "VP8",
+        "key_generation": 1,
+    }
 
 
 async def test_start_with_the_media_node_down_leaves_the_gathering_scheduled(place: College) -> None:

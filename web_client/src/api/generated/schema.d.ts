@@ -52,6 +52,26 @@ export interface paths {
         patch: operations["change_column"];
         trace?: never;
     };
+    "/api/diagnosis/trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Trial
+         * @description A throw-away room on the media node, neither recorded nor counted.
+         */
+        post: operations["begin_trial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gatherings": {
         parameters: {
             query?: never;
@@ -475,6 +495,46 @@ export interface paths {
          * @description Go on air.
          */
         post: operations["start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gatherings/{gathering_id}/stream-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stream Key
+         * @description A key to publish with from OBS or ffmpeg, until it is revoked.
+         */
+        post: operations["stream_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gatherings/{gathering_id}/stream-key/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Stream Key
+         * @description Revoke every key of this gathering at once, and give a new one.
+         */
+        post: operations["renew_stream_key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1984,6 +2044,29 @@ export interface components {
             start_ms: number;
         };
         /**
+         * StreamKey
+         * @description What OBS or ffmpeg needs to publish: POST the offer to `url` (a path of this server) with the key as
+         *     bearer token.
+         *
+         *     `generation` is that of the room's keys; `in_force` is False while the media service has not been told of
+         *     it.
+         */
+        StreamKey: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Generation */
+            generation: number;
+            /** In Force */
+            in_force: boolean;
+            /** Key */
+            key: string;
+            /** Url */
+            url: string;
+        };
+        /**
          * Studio
          * @description What the host's desk shows.
          */
@@ -1996,6 +2079,23 @@ export interface components {
             uplink: components["schemas"]["Uplink"] | null;
             /** Viewers */
             viewers: number;
+        };
+        /**
+         * Trial
+         * @description A throw-away room, neither recorded nor counted: POST offers to both addresses with the token.
+         */
+        Trial: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Token */
+            token: string;
+            /** Whep Url */
+            whep_url: string;
+            /** Whip Url */
+            whip_url: string;
         };
         /**
          * Uplink
@@ -2227,6 +2327,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ColumnOut"];
+                };
+            };
+        };
+    };
+    begin_trial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request was refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The service failed. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
                 };
             };
         };
@@ -3209,6 +3349,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Detail"];
+                };
+            };
+        };
+    };
+    stream_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gathering_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request was refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The service failed. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamKey"];
+                };
+            };
+        };
+    };
+    renew_stream_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gathering_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request was refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The service failed. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamKey"];
                 };
             };
         };

@@ -1,4 +1,4 @@
-"""How fast one participant may chat: a bucket on the monotonic clock. Pure."""
+"""How fast somebody may do something: a bucket on the monotonic clock. Pure."""
 
 from dataclasses import dataclass
 
