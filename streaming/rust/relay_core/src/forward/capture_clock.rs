@@ -84,6 +84,11 @@ impl CaptureClock {
         Some(anchor.wrapping_add(ticks_between(anchored, at, self.rate)))
     }
 
+    /// The last pair of timestamp and engine time that a sender report gave.
+    pub fn reported(&self) -> Option<(u32, Nanos)> {
+        self.anchor.filter(|_| self.by_report)
+    }
+
     /// Hz.
     pub fn rate(&self) -> u32 {
         self.rate

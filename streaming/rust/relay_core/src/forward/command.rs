@@ -2,6 +2,7 @@
 
 use crate::srtp::Profile;
 
+use super::mirror::WorkerIndex;
 use super::model::{
     MILLISECOND, Nanos, OutputSpec, PublicationId, PublicationSpec, SECOND, SessionId, Slot,
 };
@@ -40,13 +41,26 @@ pub enum Command {
     CloseSession(SessionId),
     /// A session publishes a track.
     Publish(SessionId, PublicationId, PublicationSpec),
+    /// A session of another worker publishes a track of a room; keep a mirror of it.
+    Mirror {
+        /// The track.
+        publication: PublicationId,
+        /// Who publishes it.
+        session: SessionId,
+        /// The session's worker.
+        worker: WorkerIndex,
+        /// The session's room.
+        room: String,
+        /// What was negotiated.
+        spec: PublicationSpec,
+    },
     /// A track ends.
     Unpublish(PublicationId),
     /// The slots a session receives, all at once.
     Subscribe(SessionId, Vec<OutputSpec>),
     /// Direction: what a slot of a room shows.
     SetSlot(String, Slot, Option<PublicationId>),
-    /// Recording on (id) or off.
+    /// Recording on (id) or off; goes to the room's home worker alone ([`room_home`](super::room_home)).
     SetRecording(String, Option<String>),
     /// Ask the publisher for a key frame, coalesced.
     RequestKeyframe(PublicationId),
@@ -57,6 +71,20 @@ pub enum Command {
         /// The slot.
         slot: Slot,
     },
+}
+
+impl Command {
+    /// Whether other publications may be watched here afterwards than before.
+    pub(crate) fn changes_watchers(&self) -> bool {
+        matches!(
+            self,
+            Self::Mirror { .. }
+                | Self::Subscribe(..)
+                | Self::CloseSession(_)
+                | Self::SetSlot(..)
+                | Self::SetRecording(..)
+        )
+    }
 }
 
 /// Settings of the state machine.
@@ -76,6 +104,10 @@ pub struct Config {
     pub stall_timeout: Nanos,
     /// Least time between two `delivered` events of a session.
     pub delivered_interval: Nanos,
+    /// Which worker this is.
+    pub worker: WorkerIndex,
+    /// How many there are.
+    pub workers: usize,
 }
 
 impl Config {
@@ -90,6 +122,8 @@ impl Config {
             expire_timeout: 60 * SECOND,
             stall_timeout: 2000 * MILLISECOND,
             delivered_interval: 5 * SECOND,
+            worker: 0,
+            workers: 1,
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::mirror::{Update, WorkerIndex};
 use super::model::{Codec, MediaKind, Nanos, PublicationId, SessionId, Slot};
 
 /// Index of one of the engine's sockets, in the order of the announced addresses.
@@ -26,6 +27,10 @@ pub trait Egress {
     fn event(&mut self, event: Event);
     /// Tells the recorder feed.
     fn feed(&mut self, item: FeedItem);
+    /// Tells the relay of another worker. Only called when there are several.
+    fn update(&mut self, _to: WorkerIndex, _update: Update<'_>) {}
+    /// An authenticated check came from this path (or its session forgot it): its datagrams belong here from now on (or no longer).
+    fn route(&mut self, _socket: SocketIndex, _from: SocketAddr, _is_here: bool) {}
 }
 
 /// What Python is told (docs/protocol/engine.md).

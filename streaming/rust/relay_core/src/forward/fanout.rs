@@ -9,6 +9,9 @@ use super::relay::Relay;
 impl Relay {
     /// Sends on what came since the last call, then the key frame requests it caused.
     pub fn end_batch(&mut self, now: Nanos, out: &mut impl Egress) {
+        if std::mem::take(&mut self.is_watch_stale) {
+            self.review_watches(now, out);
+        }
         while let Some(id) = self.touched.pop() {
             self.fan_out(id, now, out);
         }

@@ -1,6 +1,7 @@
 //! RTCP in: sender reports of publishers, receiver reports, NACK, PLI and FIR of viewers.
 
 use super::egress::{Egress, Event};
+use super::mirror::Update;
 use super::model::{MediaKind, Nanos, PublicationId, SECOND, SessionId};
 use super::output::Source;
 use super::relay::Relay;
@@ -82,6 +83,13 @@ impl Relay {
         if report.info.ntp != 0 {
             let at = peer.source_time.on_report(report.info.ntp, now);
             publication.clock.on_report(report.info.rtp_timestamp, at);
+            let update = Update::Report {
+                publication: id,
+                timestamp: report.info.rtp_timestamp,
+                at,
+                compound,
+            };
+            publication.watchers.tell(update, out);
         }
         self.feed_packet(id, compound, true, false, now, out);
     }

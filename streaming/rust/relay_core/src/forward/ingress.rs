@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::egress::{Egress, Event, FeedItem};
+use super::mirror::Update;
 use super::model::{Nanos, PayloadRole, PublicationId, SessionId};
 use super::peer::{Path, Peer};
 use super::publication::{Publication, Reception};
@@ -111,12 +112,12 @@ impl Relay {
         let outcome = peer.on_check(path, request.use_candidate, now);
         if let Some(evicted) = outcome.evicted {
             self.addresses.remove(&evicted);
+            out.route(evicted.0, evicted.1, false);
         }
-        if let Some(other) = self
-            .addresses
-            .insert(path, session)
-            .filter(|other| *other != session)
-        {
+        let before = self.addresses.insert(path, session);
+        if before.is_none() {
+            out.route(path.0, path.1, true);
+        } else if let Some(other) = before.filter(|other| *other != session) {
             if let Some(other) = self.peers.get_mut(&other) {
                 other.checked.retain(|known| *known != path);
             }
@@ -127,6 +128,14 @@ impl Relay {
         if outcome.regained {
             out.event(Event::ConsentRegained(session));
             self.restart_outputs(session, now);
+        }
+    }
+
+    /// A session of another worker proved this path its own: it is nobody's here.
+    pub fn forget_path(&mut self, path: Path) {
+        let owner = self.addresses.remove(&path);
+        if let Some(peer) = owner.and_then(|session| self.peers.get_mut(&session)) {
+            peer.checked.retain(|known| *known != path);
         }
     }
 
@@ -153,16 +162,20 @@ impl Relay {
             }
         };
         let packet = &mut datagram[..plain.len];
-        let Some((id, role)) =
-            find_source(peer, &mut self.publications, packet, &plain.header, now)
-        else {
+        let Some((id, role)) = find_source(
+            peer,
+            &mut self.publications,
+            packet,
+            &plain.header,
+            now,
+            out,
+        ) else {
             self.dropped.unknown_ssrc += 1;
             return;
         };
         let Some(publication) = self.publications.get_mut(&id) else {
             return;
         };
-        let was_fresh = !publication.fresh.is_empty();
         let (header, length, sequence) = match role {
             PayloadRole::Media => (plain.header, plain.len, plain.index),
             PayloadRole::Rtx => match repaired(publication, packet, &plain.header) {
@@ -170,31 +183,60 @@ impl Relay {
                 None => return, // Probing padding, or a repair of nothing we know.
             },
         };
+        let is_repair = role == PayloadRole::Rtx;
         let packet = &packet[..length];
+        self.take_packet(id, packet, &header, sequence, is_repair, now, out);
+    }
+
+    /// Puts a plain packet into its publication, or into the mirror of one, and hands it to recorder and mirrors.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a packet and what is known of it"
+    )]
+    pub(super) fn take_packet(
+        &mut self,
+        id: PublicationId,
+        packet: &[u8],
+        header: &Header,
+        sequence: u64,
+        is_repair: bool,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        let Some(publication) = self.publications.get_mut(&id) else {
+            return;
+        };
+        let was_fresh = !publication.fresh.is_empty();
         let payload = packet.get(header.payload()).unwrap_or_default();
         let first = publication.counters.packets == 0;
-        let reception =
-            publication.receive(&header, payload, sequence, now, role == PayloadRole::Rtx);
+        let reception = publication.receive(header, payload, sequence, now, is_repair);
         if !was_fresh && !publication.fresh.is_empty() {
             self.touched.push(id);
         }
         if publication.keyframes.is_wanted() {
             self.attention.push(id);
         }
+        if matches!(reception, Reception::Media { .. } | Reception::Probe) {
+            let update = Update::Packet {
+                publication: id,
+                sequence,
+                packet,
+            };
+            publication.watchers.tell(update, out);
+        }
         match reception {
             Reception::Media { is_entry } => {
-                if first {
-                    out.event(Event::PublicationMedia(session, id));
+                let owner = publication.owner;
+                if first && publication.mirror_of.is_none() {
+                    out.event(Event::PublicationMedia(owner, id));
                 }
                 if std::mem::take(&mut publication.is_stalled) {
-                    out.event(Event::PublicationResumed(session, id));
+                    out.event(Event::PublicationResumed(owner, id));
                 }
                 self.feed_packet(id, packet, false, is_entry, now, out);
             }
             // The recorder must not wait for a number that only a probe used.
-            Reception::Probe if role == PayloadRole::Media => {
-                self.feed_packet(id, packet, false, false, now, out)
-            }
+            Reception::Probe if !is_repair => self.feed_packet(id, packet, false, false, now, out),
             Reception::Probe | Reception::Useless => {}
             Reception::TooLarge => self.dropped.malformed_rtp += 1,
         }
@@ -244,6 +286,7 @@ fn find_source(
     packet: &[u8],
     header: &Header,
     now: Nanos,
+    out: &mut impl Egress,
 ) -> Option<(PublicationId, PayloadRole)> {
     for id in &peer.publications {
         let Some(publication) = publications.get(id) else {
@@ -285,7 +328,10 @@ fn find_source(
     let publication = publications.get_mut(&id)?;
     let role = publication.role_of(header.payload_type)?;
     match role {
-        PayloadRole::Media => publication.restart(header.ssrc, now),
+        PayloadRole::Media => {
+            publication.restart(header.ssrc, now);
+            publication.watchers.tell(Update::Restart(id), out);
+        }
         PayloadRole::Rtx => publication.rtx_ssrc = Some(header.ssrc),
     }
     Some((id, role))

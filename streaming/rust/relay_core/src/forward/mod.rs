@@ -14,6 +14,7 @@ mod feedback;
 mod ingress;
 mod keyframe;
 mod line;
+mod mirror;
 mod missing;
 mod model;
 mod output;
@@ -27,9 +28,11 @@ mod snapshot;
 
 pub use command::{Command, Config, SessionKeys};
 pub use egress::{DATAGRAM_CAPACITY, Egress, Event, FeedItem, FeedSource, SocketIndex};
+pub use mirror::{MAX_WORKERS, Update, WorkerIndex};
 pub use model::{
     Codec, MILLISECOND, MediaKind, Nanos, OutputPayload, OutputSpec, PayloadRole, PublicationId,
     PublicationSpec, SECOND, SessionId, Slot,
 };
 pub use relay::Relay;
+pub use room::room_home;
 pub use snapshot::{DropCounters, PeerStats, PublicationStats, Snapshot};

@@ -8,6 +8,7 @@ use super::cache::{AUDIO_CAPACITY, Insertion, PacketCache, PacketMeta, VIDEO_CAP
 use super::capture_clock::CaptureClock;
 use super::keyframe::KeyframeRequests;
 use super::line::SourceKey;
+use super::mirror::{Watchers, WorkerIndex};
 use super::missing::{Gap, MissingPackets};
 use super::model::{
     Codec, MediaKind, Nanos, PayloadRole, PublicationId, PublicationSpec, SECOND, SessionId,
@@ -46,6 +47,12 @@ pub(crate) enum Reception {
 pub(crate) struct Publication {
     pub id: PublicationId,
     pub owner: SessionId,
+    /// The worker of the owner, if it is not this one.
+    pub mirror_of: Option<WorkerIndex>,
+    /// Of a mirror: whether its owner was told that somebody here watches.
+    pub is_watched: bool,
+    /// Mirrors to keep fed.
+    pub watchers: Watchers,
     pub room: Arc<str>,
     pub spec: PublicationSpec,
     pub generation: u32,
@@ -84,6 +91,9 @@ impl Publication {
         Self {
             id,
             owner,
+            mirror_of: None,
+            is_watched: false,
+            watchers: Watchers::default(),
             room,
             generation: 0,
             ssrc: spec.ssrc.first().copied(),
@@ -136,9 +146,13 @@ impl Publication {
             return;
         }
         self.ssrc = Some(ssrc);
-        if self.highest.is_none() {
-            return;
+        if self.highest.is_some() {
+            self.start_anew(now);
         }
+    }
+
+    /// Nothing of before continues: cache, numbers and clock begin again.
+    pub fn start_anew(&mut self, now: Nanos) {
         self.generation += 1;
         self.cache.clear();
         self.missing.clear();

@@ -14,7 +14,7 @@ use super::model::{MediaKind, Nanos, OutputSpec, PublicationId, PublicationSpec,
 use super::output::Output;
 use super::peer::{Credentials, Path, Peer};
 use super::publication::Publication;
-use super::room::Room;
+use super::room::{Room, mix, room_number};
 use super::snapshot::DropCounters;
 
 /// The sans-I/O relay.
@@ -30,6 +30,8 @@ pub struct Relay {
     pub(super) touched: Vec<PublicationId>,
     /// Publications whose key frame request changed since the last drive.
     pub(super) attention: Vec<PublicationId>,
+    /// Who watches what may have changed since the last review.
+    pub(super) is_watch_stale: bool,
     pub(super) scratch: Vec<u8>,
     pub(super) due: Vec<u16>,
     pub(super) last_tick: Nanos,
@@ -40,7 +42,7 @@ impl Relay {
     /// An empty relay.
     pub fn new(config: Config, now: Nanos) -> Self {
         Self {
-            random: config.seed,
+            random: mix(config.seed ^ config.worker as u64),
             config,
             peers: HashMap::new(),
             ufrags: HashMap::new(),
@@ -50,6 +52,7 @@ impl Relay {
             dropped: DropCounters::default(),
             touched: Vec::with_capacity(16),
             attention: Vec::with_capacity(16),
+            is_watch_stale: false,
             scratch: Vec::with_capacity(2048),
             due: Vec::with_capacity(256),
             last_tick: now,
@@ -58,6 +61,7 @@ impl Relay {
 
     /// Carries out a command. Unknown ids are ignored: the peer may just have gone.
     pub fn command(&mut self, now: Nanos, command: Command, out: &mut impl Egress) {
+        self.is_watch_stale |= self.config.workers > 1 && command.changes_watchers();
         match command {
             Command::AddSession {
                 session,
@@ -74,6 +78,13 @@ impl Relay {
             Command::Publish(session, publication, spec) => {
                 self.publish(session, publication, spec, now, out)
             }
+            Command::Mirror {
+                publication,
+                session,
+                worker,
+                room,
+                spec,
+            } => self.mirror(publication, (worker, session), &room, spec, (now, out)),
             Command::Unpublish(publication) => self.unpublish(publication, now, out),
             Command::Subscribe(session, specs) => self.subscribe(session, &specs, now),
             Command::SetSlot(room, slot, publication) => {
@@ -104,7 +115,7 @@ impl Relay {
         }
     }
 
-    /// The next number of splitmix64 (Steele et al. 2014): spread, not secret.
+    /// The next number of splitmix64.
     pub(super) fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.random)
@@ -194,6 +205,7 @@ impl Relay {
         for path in &peer.checked {
             if self.addresses.get(path) == Some(&id) {
                 self.addresses.remove(path);
+                out.route(path.0, path.1, false);
             }
         }
         if let Some(room) = self.rooms.get_mut(&peer.room) {
@@ -219,7 +231,12 @@ impl Relay {
         }
         peer.publications.push(id);
         let publication = Publication::new(id, owner, peer.room.clone(), spec);
-        let name = publication.room.clone();
+        self.register(publication, now, out);
+    }
+
+    /// A publication exists from now on; a slot may have been promised to it already.
+    pub(super) fn register(&mut self, publication: Publication, now: Nanos, out: &mut impl Egress) {
+        let (id, name) = (publication.id, publication.room.clone());
         self.publications.insert(id, publication);
         let shown: Vec<_> = self
             .rooms
@@ -395,10 +412,7 @@ impl Relay {
     }
 
     fn room_mut(&mut self, name: &str) -> &mut Room {
-        // The same room keeps its number for the whole epoch, even if it was empty in between.
-        let number = name.bytes().fold(self.config.seed, |number, byte| {
-            mix(number ^ u64::from(byte))
-        });
+        let number = room_number(self.config.seed, name);
         let name: Arc<str> = Arc::from(name);
         self.rooms
             .entry(name.clone())
@@ -410,10 +424,4 @@ impl Relay {
             self.rooms.remove(name);
         }
     }
-}
-
-fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }

@@ -1,6 +1,7 @@
 //! Time: RTCP out, consent, stalls. Everything here happens because a moment came, not because a packet did.
 
 use super::egress::{Egress, Event};
+use super::mirror::Update;
 use super::model::{MILLISECOND, MediaKind, Nanos, PublicationId, SECOND, SessionId};
 use super::peer::{Consent, Peer};
 use super::publication::Publication;
@@ -64,6 +65,13 @@ impl Relay {
         let Some(publication) = self.publications.get_mut(&id) else {
             return;
         };
+        if let Some(owner) = publication.mirror_of {
+            publication.missing.clear(); // The owner asks for repairs.
+            if publication.keyframes.take_due(now, false) {
+                out.update(owner, Update::Keyframe(id));
+            }
+            return;
+        }
         let (Some(peer), Some(ssrc)) = (self.peers.get_mut(&publication.owner), publication.ssrc)
         else {
             return;
@@ -117,7 +125,7 @@ impl Relay {
         let silent = publication
             .last_media
             .is_some_and(|at| now.saturating_sub(at) >= timeout);
-        if silent && !publication.is_stalled {
+        if silent && !publication.is_stalled && publication.mirror_of.is_none() {
             publication.is_stalled = true;
             out.event(Event::PublicationStalled(publication.owner, id));
         }

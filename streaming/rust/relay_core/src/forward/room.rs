@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::mirror::WorkerIndex;
 use super::model::{PublicationId, SessionId, Slot};
 
 /// A room with at least one member, slot or recording.
@@ -45,4 +46,22 @@ impl Room {
             && self.recording.is_none()
             && self.slots.iter().all(Option::is_none)
     }
+}
+
+/// The random number of a room in a media epoch: the same on every worker, and for the whole epoch even if the room was empty in between.
+pub(crate) fn room_number(seed: u64, name: &str) -> u64 {
+    name.bytes()
+        .fold(seed, |number, byte| mix(number ^ u64::from(byte)))
+}
+
+/// The worker that serves a room's recorder, and where its publishers are best put.
+pub fn room_home(seed: u64, name: &str, workers: usize) -> WorkerIndex {
+    (room_number(seed, name) % workers.max(1) as u64) as WorkerIndex
+}
+
+/// The output function of splitmix64 (Steele et al. 2014): spread, not secret.
+pub(crate) fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
 }

@@ -108,6 +108,7 @@ impl Relay {
         let publications = self
             .publications
             .values()
+            .filter(|publication| publication.mirror_of.is_none())
             .map(|publication| PublicationStats {
                 publication: publication.id.0,
                 packets: publication.counters.packets,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use relay_core::forward::{
     Codec, Command, Config, DATAGRAM_CAPACITY, Egress, Event, FeedItem, MediaKind, Nanos,
     OutputPayload, OutputSpec, PayloadRole, PublicationId, PublicationSpec, Relay, SECOND,
-    SessionId, SessionKeys, Slot,
+    SessionId, SessionKeys, Slot, Update, WorkerIndex,
 };
 use relay_core::rtcp::{self, Nack, Packet, ReceiverReport};
 use relay_core::rtp::Header;
@@ -16,6 +16,54 @@ use relay_core::stun::{self, IceRole, RequestParts};
 pub struct Sent {
     pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
     pub events: Vec<Event>,
+    pub fed: Vec<FeedItem>,
+    pub updates: Vec<(WorkerIndex, OwnedUpdate)>,
+}
+
+/// An [`Update`] under way.
+pub enum OwnedUpdate {
+    Bare(Update<'static>),
+    Packet(PublicationId, u64, Vec<u8>),
+    Report(PublicationId, u32, Nanos, Vec<u8>),
+}
+
+impl OwnedUpdate {
+    fn new(update: Update<'_>) -> Self {
+        match update {
+            Update::Packet {
+                publication,
+                sequence,
+                packet,
+            } => Self::Packet(publication, sequence, packet.to_vec()),
+            Update::Report {
+                publication,
+                timestamp,
+                at,
+                compound,
+            } => Self::Report(publication, timestamp, at, compound.to_vec()),
+            Update::Restart(id) => Self::Bare(Update::Restart(id)),
+            Update::Lost(id) => Self::Bare(Update::Lost(id)),
+            Update::Watch(id, is_watching) => Self::Bare(Update::Watch(id, is_watching)),
+            Update::Keyframe(id) => Self::Bare(Update::Keyframe(id)),
+        }
+    }
+
+    pub fn as_update(&self) -> Update<'_> {
+        match self {
+            Self::Bare(update) => *update,
+            Self::Packet(publication, sequence, packet) => Update::Packet {
+                publication: *publication,
+                sequence: *sequence,
+                packet,
+            },
+            Self::Report(publication, timestamp, at, compound) => Update::Report {
+                publication: *publication,
+                timestamp: *timestamp,
+                at: *at,
+                compound,
+            },
+        }
+    }
 }
 
 impl Egress for Sent {
@@ -32,7 +80,13 @@ impl Egress for Sent {
         self.events.push(event);
     }
 
-    fn feed(&mut self, _: FeedItem) {}
+    fn feed(&mut self, item: FeedItem) {
+        self.fed.push(item);
+    }
+
+    fn update(&mut self, to: WorkerIndex, update: Update<'_>) {
+        self.updates.push((to, OwnedUpdate::new(update)));
+    }
 }
 
 /// One session seen from outside, with its end of the SRTP.
@@ -51,9 +105,16 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::worker(0, 1)
+    }
+
+    /// One of several relays.
+    pub fn worker(worker: WorkerIndex, workers: usize) -> Self {
         let now = 5 * SECOND;
+        let mut config = Config::new(2_500_000, 1_790_000_000 * SECOND, 7);
+        (config.worker, config.workers) = (worker, workers);
         Self {
-            relay: Relay::new(Config::new(2_500_000, 1_790_000_000 * SECOND, 7), now),
+            relay: Relay::new(config, now),
             sent: Sent::default(),
             now,
         }
@@ -113,24 +174,10 @@ impl World {
 
     pub fn publisher(&mut self, number: u64, room: &str) -> Client {
         let client = self.connect(number, room);
-        let spec = PublicationSpec {
-            kind: MediaKind::Video,
-            codec: Codec::H264,
-            mid: "0".into(),
-            clock_rate: 90_000,
-            payload_types: vec![(102, PayloadRole::Media), (103, PayloadRole::Rtx)],
-            ssrc: vec![number as u32],
-            rtx_ssrc: vec![number as u32 + 1000],
-            mid_ext: None,
-            nack: true,
-            pli: true,
-            remb: true,
-            source: "camera".into(),
-        };
         self.command(Command::Publish(
             client.session,
             PublicationId(number),
-            spec,
+            camera(number),
         ));
         client
     }
@@ -232,6 +279,23 @@ impl World {
             }
         }
         (media, feedback)
+    }
+}
+
+pub fn camera(number: u64) -> PublicationSpec {
+    PublicationSpec {
+        kind: MediaKind::Video,
+        codec: Codec::H264,
+        mid: "0".into(),
+        clock_rate: 90_000,
+        payload_types: vec![(102, PayloadRole::Media), (103, PayloadRole::Rtx)],
+        ssrc: vec![number as u32],
+        rtx_ssrc: vec![number as u32 + 1000],
+        mid_ext: None,
+        nack: true,
+        pli: true,
+        remb: true,
+        source: "camera".into(),
     }
 }
 
