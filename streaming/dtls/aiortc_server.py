@@ -1,7 +1,8 @@
 """DTLS through aiortc's RTCDtlsTransport: the one adapter over its private names (a test asserts that they
 exist).
 
-The relay is always the DTLS server, so that our preference of AEAD_AES_128_GCM decides. All associations
+The relay is the DTLS server, so that our preference of AEAD_AES_128_GCM decides, except towards peers that
+can only be server themselves (the WHIP muxer of FFmpeg 8). All associations
 share one certificate, made per process, and one SSL context: a context each would cost 100 KiB and 160 µs a
 peer.
 """
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from aiortc import rtcdtlstransport as aiortc_dtls
 from OpenSSL import SSL
 
-from streaming.dtls.association import SendDatagram, SrtpKeys
+from streaming.dtls.association import DtlsRole, SendDatagram, SrtpKeys
 from streaming.errors import DtlsFailed
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,10 @@ class AiortcAssociation:
         certificate: aiortc_dtls.RTCCertificate,
         fingerprints: Sequence[tuple[str, str]],
         send: SendDatagram,
+        role: DtlsRole,
     ) -> None:
+        self._role = role
+        self._reachable = asyncio.Event()
         self._queue = _DatagramQueue(send)
         self._remote = aiortc_dtls.RTCDtlsParameters(
             fingerprints=[
@@ -85,7 +89,7 @@ class AiortcAssociation:
         )
         self._dtls = aiortc_dtls.RTCDtlsTransport(self._queue, [certificate])  # type: ignore[arg-type]
         self._dtls._srtp_profiles = PROFILES
-        self._dtls._set_role("server")
+        self._dtls._set_role(role)
         self._closed = asyncio.Event()
         self._dtls.on("statechange", self._on_state_change)
 
@@ -95,11 +99,18 @@ class AiortcAssociation:
         if datagram and 20 <= datagram[0] <= 63:
             self._queue.put(datagram)
 
+    def peer_reachable(self) -> None:
+        """See `DtlsAssociation`."""
+        self._reachable.set()
+
     async def handshake(self, timeout_s: float) -> SrtpKeys:
         """See `DtlsAssociation`."""
         try:
-            # start() has no time-out of its own before the first ClientHello.
-            await asyncio.wait_for(self._dtls.start(self._remote), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                if self._role == "client":
+                    await self._reachable.wait()
+                # start() has no time-out of its own before the first ClientHello.
+                await self._dtls.start(self._remote)
         except TimeoutError as error:
             raise DtlsFailed("no handshake in time") from error
         if self._dtls.state != "connected":
@@ -131,7 +142,8 @@ class AiortcAssociation:
         # The engine does SRTP; aiortc's two libsrtp contexts are only memory.
         self._dtls._rx_srtp = self._dtls._tx_srtp = None  # type: ignore[assignment]
         client, server = (profile.get_key_and_salt(material, index) for index in (0, 1))
-        return SrtpKeys(profile.openssl_profile.decode(), local=server, remote=client)
+        local, remote = (server, client) if self._role == "server" else (client, server)
+        return SrtpKeys(profile.openssl_profile.decode(), local=local, remote=remote)
 
 
 class AiortcDtlsServer:
@@ -147,6 +159,8 @@ class AiortcDtlsServer:
             entry.value for entry in self._certificate.getFingerprints() if entry.algorithm == "sha-256"
         )
 
-    def associate(self, fingerprints: Sequence[tuple[str, str]], send: SendDatagram) -> AiortcAssociation:
+    def associate(
+        self, fingerprints: Sequence[tuple[str, str]], send: SendDatagram, role: DtlsRole = "server"
+    ) -> AiortcAssociation:
         """See `DtlsServer`."""
-        return AiortcAssociation(self._certificate, fingerprints, send)
+        return AiortcAssociation(self._certificate, fingerprints, send, role)

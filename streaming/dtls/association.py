@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 SendDatagram = Callable[[bytes], None]
+DtlsRole = Literal["server", "client"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,13 @@ class DtlsAssociation(Protocol):
         """Take one datagram from the peer; anything that is not DTLS (RFC 7983 §7) is ignored."""
         ...
 
+    def peer_reachable(self) -> None:
+        """Learn that datagrams get to the peer from now on: a client may begin."""
+        ...
+
     async def handshake(self, timeout_s: float) -> SrtpKeys:
-        """Finish the handshake as server, including the wait for the first ClientHello.
+        """Finish the handshake, including the wait for the peer: for its ClientHello as server, for
+        `peer_reachable` as client.
 
         Raises:
             DtlsFailed: time is over, the peer's certificate has another fingerprint, or no common SRTP
@@ -52,6 +58,8 @@ class DtlsServer(Protocol):
         """SHA-256 fingerprint of the certificate, colon-separated upper-case hex (RFC 8122 §5)."""
         ...
 
-    def associate(self, fingerprints: Sequence[tuple[str, str]], send: SendDatagram) -> DtlsAssociation:
-        """Prepare for one peer, known by (hash, fingerprint) pairs from its offer."""
+    def associate(
+        self, fingerprints: Sequence[tuple[str, str]], send: SendDatagram, role: DtlsRole = "server"
+    ) -> DtlsAssociation:
+        """Prepare for one peer, known by (hash, fingerprint) pairs from its offer; `role` is ours."""
         ...

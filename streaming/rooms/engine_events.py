@@ -70,6 +70,8 @@ class EngineEvents:
     def _on_session(self, kind: str, media_session: MediaSession, text: str, data: bytes) -> None:
         if kind == "dtls":
             media_session.association.receive(data)
+        elif kind == "selected":
+            media_session.association.peer_reachable()
         elif kind in SESSION_SIGNALS:
             self._life_cycle.signal(media_session, SESSION_SIGNALS[kind])
         elif kind == "delivered" and media_session.role == "viewer":

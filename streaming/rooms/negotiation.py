@@ -66,7 +66,7 @@ def negotiate_publisher(
         }
         answers[entry.mid] = AnsweredMedia("recvonly", (chosen,), extensions)
         publications.append(_publication(entry, chosen, extensions, source))
-    answer = render_answer(offer, answers, local, secrets.randbits(62))
+    answer = render_answer(offer, answers, replace(local, setup=remote.answered_setup), secrets.randbits(62))
     return Negotiated(answer, remote, _kinds(media), tuple(publications))
 
 
@@ -99,7 +99,7 @@ def negotiate_viewer(text: str, local: LocalTransport) -> Negotiated:
             answers[entry.mid] = _sender(output, formats)
     if not outputs:
         raise SdpUnsupported("none of H264, VP8 or opus is offered")
-    answer = render_answer(offer, answers, local, secrets.randbits(62))
+    answer = render_answer(offer, answers, replace(local, setup=remote.answered_setup), secrets.randbits(62))
     accepted = [entry for entry in media if entry.mid in answers]
     return Negotiated(answer, remote, _kinds(accepted), subscription=SubscriptionSpec(outputs))
 

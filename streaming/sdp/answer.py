@@ -1,4 +1,4 @@
-"""Writes answers of an ICE-lite, DTLS-passive, bundled endpoint as SDP text (RFC 9429 §5.3, RFC 8866)."""
+"""Writes answers of an ICE-lite, bundled endpoint as SDP text (RFC 9429 §5.3, RFC 8866)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ class LocalTransport:
     pwd: str = field(repr=False)
     fingerprint: str
     candidates: tuple[str, ...]
+    setup: str = "passive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _accepted(
         f"a=ice-ufrag:{local.ufrag}",
         f"a=ice-pwd:{local.pwd}",
         f"a=fingerprint:sha-256 {local.fingerprint}",
-        "a=setup:passive",
+        f"a=setup:{local.setup}",
         f"a=mid:{media.mid}",
         *(f"a=extmap:{number} {uri}" for uri, number in answer.extensions.items()),
         f"a={answer.direction}",

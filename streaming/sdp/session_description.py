@@ -44,6 +44,7 @@ class OfferedMedia:
     formats: tuple[str, ...]
     direction: str
     is_rejected: bool
+    is_bundle_only: bool
     has_rtcp_mux: bool
     has_rtcp_rsize: bool
     codecs: tuple[OfferedCodec, ...]
@@ -119,6 +120,7 @@ def _media(media: aiortc_sdp.MediaDescription, lines: list[str]) -> OfferedMedia
         direction=media.direction or "sendrecv",
         # RFC 9143 §6: port 0 means rejected unless a=bundle-only says otherwise.
         is_rejected=media.port == 0 and "a=bundle-only" not in lines,
+        is_bundle_only="a=bundle-only" in lines,
         has_rtcp_mux=media.rtcp_mux,
         has_rtcp_rsize="a=rtcp-rsize" in lines,
         codecs=tuple(_codec(codec) for codec in media.rtp.codecs),

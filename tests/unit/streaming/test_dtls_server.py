@@ -70,6 +70,33 @@ async def test_keys_are_the_peers_keys_in_mirror_image_with_gcm_preferred() -> N
     await client.stop()
 
 
+async def test_as_client_it_begins_when_the_peer_is_reachable_and_swaps_the_keys() -> None:
+    relay = AiortcDtlsServer()
+    certificate, pipe = RTCCertificate.generateCertificate(), Pipe()
+    fingerprints = [(entry.algorithm, entry.value) for entry in certificate.getFingerprints()]
+    association = relay.associate(fingerprints, pipe.inbox.put_nowait, "client")
+    pipe.association = association
+    foreign = RTCDtlsTransport(pipe, [certificate])  # type: ignore[arg-type]
+    foreign._set_role("server")
+    handshake = asyncio.create_task(association.handshake(20))
+    await asyncio.sleep(0)
+    assert pipe.inbox.empty()
+    association.peer_reachable()
+    await foreign.start(RTCDtlsParameters([RTCDtlsFingerprint("sha-256", relay.fingerprint)]))
+    keys = await handshake
+    assert foreign._ssl is not None
+    material = foreign._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (16 + 12))
+    assert keys.local == material[0:16] + material[32:44]
+    assert keys.remote == material[16:32] + material[44:56]
+    await foreign.stop()
+
+
+async def test_client_whose_peer_never_gets_reachable_fails_in_time() -> None:
+    association = AiortcDtlsServer().associate([("sha-256", "AB")], lambda _: None, "client")
+    with pytest.raises(DtlsFailed):
+        await association.handshake(0.05)
+
+
 async def test_cm_sha1_80_is_the_fallback() -> None:
     server = AiortcDtlsServer()
     association, client = wire(server, [aiortc_dtls.SRTP_AES128_CM_SHA1_80])

@@ -1,6 +1,7 @@
 """Offers parse, or raise SdpMalformed: nothing else."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -93,7 +94,7 @@ def test_repeated_mid_is_malformed() -> None:
     [
         (offer(media("audio", "0", "sendonly", OPUS), bundle=""), "BUNDLE"),
         (publisher_offer().replace("a=rtcp-mux\r\n", ""), "rtcp-mux"),
-        (publisher_offer(setup="passive"), "setup"),
+        (re.sub("a=(setup|fingerprint):.*\r\n", "", publisher_offer()), "setup"),
         (publisher_offer().replace("sha-256", "sha-1"), "fingerprint"),
         (publisher_offer().replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"), "UDP/TLS/RTP/SAVPF"),
         (offer(data_channel()), "audio or video"),
