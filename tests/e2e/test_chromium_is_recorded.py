@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from recordings.clock.pieces import TICKS_PER_S
 from recordings.playlist import media_playlist
 from recordings.settings import RecordingsSettings
 from recordings.supervisor import Supervisor
@@ -53,7 +52,16 @@ PUBLISH = """async ([url, token]) => {
     body: pc.localDescription.sdp,
   });
   if (response.status !== 201) throw new Error(await response.text());
+  const connected = new Promise(resolve => {
+    pc.onconnectionstatechange = () => pc.connectionState === "connected" && resolve(performance.now());
+  });
   await pc.setRemoteDescription({type: "answer", sdp: await response.text()});
+  const since = await connected;
+  const framesSent = async () => [...(await pc.getStats()).values()].find(
+    (stat) => stat.type === "outbound-rtp" && stat.kind === "video",
+  )?.framesSent;
+  while (!(await framesSent())) await new Promise(resolve => setTimeout(resolve, 20));
+  return (performance.now() - since) / 1000;
 }"""
 
 
@@ -66,7 +74,7 @@ async def test_page_is_recorded_with_lip_sync_over_a_killed_recorder(tmp_path: P
         await supervisor.start("rec-1", "room", feed_socket)
         page = await browser.new_page()
         await page.goto(node.url)
-        await page.evaluate(PUBLISH, [f"{node.url}/whip/room", node.mint.mint("lecturer")])
+        first_picture_s = await page.evaluate(PUBLISH, [f"{node.url}/whip/room", node.mint.mint("lecturer")])
         await recorded(directory, 8_000)
         child = supervisor.child("rec-1")
         assert child
@@ -81,14 +89,15 @@ async def test_page_is_recorded_with_lip_sync_over_a_killed_recorder(tmp_path: P
     catalogue = read_catalogue(directory)
     assert child.restarts == 1
     assert len(catalogue.pieces) == 1, "a killed recorder loses nothing"
-    # Seen now and then: more than a second without a picture. Whose stall it is has not been found out yet.
-    slates = [segment.duration for segment in catalogue.renditions["V0"] if segment.is_slate]
-    assert sum(slates) < 5 * TICKS_PER_S
+    assert catalogue.warnings == []
+    # The only slate that may be is for pictures that the page itself began to send late.
+    begin = int(first_picture_s > 1)
+    assert not any(segment.is_slate for segment in catalogue.renditions["V0"][begin:])
     segments = read_playlist(media_playlist(catalogue, "V0"))
     played = [decode(directory, segment.init, [segment.file]) for segment in segments]
-    frames = [at for found in played for at in found.frames]
+    frames = [at for found in played[begin:] for at in found.frames]
     assert len(frames) / frames[-1] > 10
-    assert max(b - a for a, b in pairwise(frames)) < 4
+    assert max(b - a for a, b in pairwise(frames)) < 1.1
     flashes = [at for found in played for at in found.flashes]
     bursts = [at for found in played for at in found.bursts]
     apart = [min((burst - flash for burst in bursts), key=abs) for flash in flashes]
