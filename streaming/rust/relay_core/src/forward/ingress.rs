@@ -173,6 +173,9 @@ impl Relay {
             self.dropped.unknown_ssrc += 1;
             return;
         };
+        if peer.on_media(now) {
+            out.event(Event::ConsentRegained(session));
+        }
         let Some(publication) = self.publications.get_mut(&id) else {
             return;
         };

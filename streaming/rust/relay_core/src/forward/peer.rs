@@ -158,6 +158,17 @@ impl Peer {
         }
     }
 
+    /// Authenticated media of a publication came, which counts like a check: FFmpeg's WHIP muxer checks once and then
+    /// only sends, and all it gets from us is feedback about that media. Returns whether consent came back.
+    pub fn on_media(&mut self, now: Nanos) -> bool {
+        self.last_check = now;
+        let regained = matches!(self.consent, Consent::Lost | Consent::Expired);
+        if regained {
+            self.consent = Consent::Given;
+        }
+        regained
+    }
+
     /// Takes keys into use. The same keys again change nothing: starting their counters anew would repeat nonces.
     pub fn set_keys(&mut self, keys: SessionKeys) -> Result<bool, SrtpError> {
         let same = |known: &SessionKeys| {

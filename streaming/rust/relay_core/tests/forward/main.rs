@@ -7,7 +7,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use relay_core::forward::{Command, MILLISECOND, SECOND};
+use relay_core::forward::{Command, Event, MILLISECOND, SECOND};
 
 use world::{FIRST, PASSWORD, World};
 
@@ -215,4 +215,30 @@ fn a_viewer_that_comes_back_after_an_outage_goes_on_with_its_keys_and_numbers() 
     );
     assert_eq!(after[0].0.sequence, before[0].0.sequence + 1);
     assert_eq!(after[0].0.ssrc, before[0].0.ssrc);
+}
+
+#[test]
+fn a_publisher_that_checks_once_and_then_only_sends_keeps_its_consent_until_it_stops() {
+    let mut world = World::new();
+    let mut publisher = world.publisher(1, "room");
+    world.show("room", 1);
+    let count = |world: &World, is: fn(&Event) -> bool| {
+        world.sent.events.iter().filter(|event| is(event)).count()
+    };
+    let lost: fn(&Event) -> bool = |event| matches!(event, Event::ConsentLost(_));
+    for second in 0..100 {
+        world.publish(&mut publisher, FIRST + second, second == 0);
+        world.end_batch();
+        world.now += SECOND;
+        world.relay.tick(world.now, &mut world.sent);
+    }
+    assert_eq!(count(&world, lost), 0);
+    world.now += 7 * SECOND;
+    world.relay.tick(world.now, &mut world.sent);
+    assert_eq!(count(&world, lost), 1);
+    world.publish(&mut publisher, FIRST + 100, false);
+    world.end_batch();
+    let regained = |event: &Event| matches!(event, Event::ConsentRegained(_));
+    assert_eq!(count(&world, regained), 1);
+    assert_eq!(count(&world, |event| matches!(event, Event::Expired(_))), 0);
 }
