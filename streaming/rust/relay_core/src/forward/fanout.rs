@@ -15,6 +15,7 @@ impl Relay {
         while let Some(id) = self.touched.pop() {
             self.fan_out(id, now, out);
         }
+        self.go_on_with_replays(now, out);
         while let Some(id) = self.attention.pop() {
             self.drive_publication(id, now, out);
         }
@@ -54,6 +55,7 @@ impl Relay {
                 for item in &fresh {
                     match *item {
                         Fresh::Probe(sequence) => output.skip(source.key, sequence, now),
+                        Fresh::Packet(sequence) if output.is_ahead(sequence) => {}
                         Fresh::Packet(sequence) => out.datagram(socket, address, |buffer| {
                             let written = output.forward(source, sequence, now, context, buffer);
                             if written > 0 {

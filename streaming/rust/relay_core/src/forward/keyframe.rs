@@ -36,6 +36,11 @@ impl KeyframeRequests {
         self.wanted
     }
 
+    /// When a request was sent last.
+    pub fn last_sent(&self) -> Option<Nanos> {
+        self.last_sent
+    }
+
     /// Whether to send a request now; counts as sent when it says so.
     pub fn take_due(&mut self, now: Nanos, is_stalled: bool) -> bool {
         if !self.wanted || now < self.next {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::cache::PacketMeta;
 use super::model::{Nanos, PublicationId, SECOND};
+use super::squeeze::{Group, Squeeze};
 
 /// How long a replaced switch point still answers.
 pub const ANSWERABLE: Nanos = SECOND;
@@ -38,6 +39,8 @@ pub struct Switch {
     pub picture_offset: u16,
     /// Added to VP8 TL0PICIDX.
     pub tl0_offset: u8,
+    /// Timestamps of what was shown again at its beginning.
+    squeeze: Option<Squeeze>,
     replaced_at: Option<Nanos>,
 }
 
@@ -118,10 +121,33 @@ impl Line {
                 } else {
                     self.last_tl0.wrapping_add(1).wrapping_sub(tl0)
                 },
+                squeeze: None,
                 replaced_at: None,
             },
             now,
         );
+    }
+
+    /// Starts a new mapping at `packet`, the first of a cached group whose newest frame is to get `edge`; what follows the group goes
+    /// on from `timestamp`, which belongs to that newest frame.
+    pub fn replay_from(
+        &mut self,
+        source: SourceKey,
+        packet: &PacketMeta,
+        group: Group,
+        (timestamp, edge): (u32, u32),
+        now: Nanos,
+    ) {
+        let after = self.last_timestamp;
+        let squeeze = Squeeze::new(group, edge, after);
+        let first = squeeze.timestamp_of(packet).unwrap_or(edge);
+        let late = after.map_or(0, |after| after.wrapping_add(1).wrapping_sub(first) as i32);
+        let late = late.max(0) as u32;
+        self.switch_to(source, packet, first.wrapping_add(late), now);
+        if let Some(current) = self.switches.back_mut() {
+            current.timestamp_offset = timestamp.wrapping_add(late).wrapping_sub(group.newest);
+            current.squeeze = Some(squeeze.moved(late));
+        }
     }
 
     /// Takes a packet that must not be forwarded (a probe) out of the numbering, if nothing behind it was placed yet.
@@ -157,7 +183,7 @@ impl Line {
             let output = current.output_from + (packet.sequence - current.source_from);
             if output >= self.next_output {
                 self.next_output = output + 1;
-                self.last_timestamp = Some(packet.timestamp.wrapping_add(current.timestamp_offset));
+                self.last_timestamp = Some(current.timestamp_of(packet));
                 if let Some(vp8) = packet.vp8 {
                     self.last_picture = vp8
                         .picture_id
@@ -221,6 +247,14 @@ impl Line {
 }
 
 impl Switch {
+    /// The output timestamp of a packet it maps.
+    #[inline]
+    pub fn timestamp_of(&self, packet: &PacketMeta) -> u32 {
+        self.squeeze
+            .and_then(|squeeze| squeeze.timestamp_of(packet))
+            .unwrap_or_else(|| packet.timestamp.wrapping_add(self.timestamp_offset))
+    }
+
     fn answers(&self, now: Nanos) -> bool {
         self.replaced_at
             .is_none_or(|at| now.saturating_sub(at) <= ANSWERABLE)

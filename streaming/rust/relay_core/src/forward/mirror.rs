@@ -188,9 +188,10 @@ impl Relay {
 
     /// Everybody who watches a publication waits for its next entry point.
     fn lose(&mut self, id: PublicationId, now: Nanos) {
-        let Some(publication) = self.publications.get(&id) else {
+        let Some(publication) = self.publications.get_mut(&id) else {
             return;
         };
+        publication.gop.on_outage();
         let viewers = self.rooms.get(&publication.room).map(|room| &room.viewers);
         for viewer in viewers.into_iter().flatten() {
             let outputs = self
@@ -198,7 +199,9 @@ impl Relay {
                 .get_mut(viewer)
                 .map(|peer| peer.outputs.as_mut_slice());
             for output in outputs.unwrap_or_default() {
-                output.is_awaiting |= output.target == Some(id);
+                if output.target == Some(id) {
+                    (output.is_awaiting, output.replay) = (true, None);
+                }
             }
         }
         self.want_keyframe(id, now);

@@ -6,6 +6,7 @@ use super::cache::{PacketCache, PacketMeta};
 use super::capture_clock::{CaptureClock, ticks_between};
 use super::line::{Line, SourceKey, Switch};
 use super::model::{Codec, MILLISECOND, Nanos, OutputPayload, OutputSpec, PublicationId, Slot};
+use super::squeeze::Group;
 use crate::rtp::{FIXED_HEADER_LEN, extension};
 use crate::sequence;
 use crate::srtp::SrtpContext;
@@ -16,6 +17,8 @@ const GUARD: usize = 64;
 const GUARD_MIN: Nanos = 5 * MILLISECOND;
 const GUARD_MAX: Nanos = 200 * MILLISECOND;
 const GUARD_DEFAULT: Nanos = 30 * MILLISECOND;
+/// What is shown again ends no longer ago than this: above what the next live frame may have been delayed.
+const OLDEST_EDGE: Nanos = 200 * MILLISECOND;
 
 /// A receive slot of a viewer.
 pub(crate) struct Output {
@@ -29,6 +32,8 @@ pub(crate) struct Output {
     pub target: Option<PublicationId>,
     /// Nothing is sent until an entry point comes.
     pub is_awaiting: bool,
+    /// The next packet of a cached group that is being shown again; live packets wait behind it.
+    pub replay: Option<u64>,
     pub line: Line,
     pub packets: u64,
     pub octets: u64,
@@ -65,6 +70,7 @@ impl Output {
             is_retired: false,
             target: None,
             is_awaiting: true,
+            replay: None,
             line: Line::new(random as u16),
             packets: 0,
             octets: 0,
@@ -106,6 +112,7 @@ impl Output {
         if changed {
             self.target = target;
             self.is_awaiting = true;
+            self.replay = None;
         }
         changed
     }
@@ -156,9 +163,15 @@ impl Output {
 
     /// A probe was dropped.
     pub fn skip(&mut self, source: SourceKey, sequence: u64, now: Nanos) {
-        if !self.is_awaiting {
+        if !self.is_awaiting && !self.is_ahead(sequence) {
             self.line.skip(source, sequence, now);
         }
+    }
+
+    /// Whether a packet has to wait until what is shown again has been sent.
+    #[inline]
+    pub fn is_ahead(&self, sequence: u64) -> bool {
+        self.replay.is_some_and(|next| sequence >= next)
     }
 
     /// The output number a NACK is about and the source packet behind it, unless it was resent within a round trip.
@@ -213,7 +226,7 @@ impl Output {
             rtx,
             meta.marker,
             index as u16,
-            meta.timestamp.wrapping_add(switch.timestamp_offset),
+            switch.timestamp_of(meta),
             rtx_ssrc,
         );
         buffer[FIXED_HEADER_LEN..FIXED_HEADER_LEN + 2]
@@ -242,12 +255,45 @@ impl Output {
         self.mid_until.get_or_insert(self.line.next_output());
     }
 
+    /// Starts with a cached group of pictures, from packet `from` to `highest`; [`Output::replay`] says what of it is still to be sent.
+    pub fn rewind(&mut self, source: Source<'_>, from: u64, highest: u64, now: Nanos) -> bool {
+        let packets = (from..=highest).filter_map(|sequence| source.cache.get(sequence));
+        let group = Group::of(packets.map(|(meta, _)| meta));
+        let (Some(group), Some((first, _)), Some(_)) = (
+            group,
+            source.cache.get(from),
+            self.payload_types[source.codec.index()],
+        ) else {
+            return false;
+        };
+        let captured = source.clock.captured_at(group.newest).unwrap_or(now);
+        let timestamp = self.place_in_time(source, captured);
+        // The picture of a static screen is old; told so, a receiver would hold back the sound to match it.
+        let is_whole = source
+            .cache
+            .get(highest)
+            .is_some_and(|(meta, _)| meta.marker);
+        let edge = match is_whole {
+            true => self.place_in_time(source, captured.max(now.saturating_sub(OLDEST_EDGE))),
+            false => timestamp,
+        };
+        self.line
+            .replay_from(source.key, first, group, (timestamp, edge), now);
+        (self.is_awaiting, self.replay) = (false, Some(from));
+        true
+    }
+
     fn enter(&mut self, source: Source<'_>, meta: &PacketMeta, now: Nanos) {
         let captured = source.clock.captured_at(meta.timestamp).unwrap_or(now);
+        let wanted = self.place_in_time(source, captured);
+        self.line.switch_to(source.key, meta, wanted, now);
+    }
+
+    /// The output timestamp of what a source captured at a time.
+    fn place_in_time(&mut self, source: Source<'_>, captured: Nanos) -> u32 {
         let (at, timestamp) = *self.anchor.get_or_insert((captured, self.first_timestamp));
         self.rate = source.clock.rate();
-        let wanted = timestamp.wrapping_add(ticks_between(at, captured, self.rate));
-        self.line.switch_to(source.key, meta, wanted, now);
+        timestamp.wrapping_add(ticks_between(at, captured, self.rate))
     }
 
     /// Deterministic in (output, switch, payload): a resend must give the same bytes, or GCM would reuse a nonce.
@@ -259,7 +305,7 @@ impl Output {
         context: &SrtpContext,
         buffer: &mut [u8],
     ) -> usize {
-        let timestamp = meta.timestamp.wrapping_add(switch.timestamp_offset);
+        let timestamp = switch.timestamp_of(meta);
         write_header(
             buffer,
             payload_type,

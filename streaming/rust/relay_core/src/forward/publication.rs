@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::cache::{AUDIO_CAPACITY, Insertion, PacketCache, PacketMeta, VIDEO_CAPACITY};
 use super::capture_clock::CaptureClock;
+use super::gop::Gop;
 use super::keyframe::KeyframeRequests;
 use super::line::SourceKey;
 use super::mirror::{Watchers, WorkerIndex};
@@ -59,6 +60,7 @@ pub(crate) struct Publication {
     pub ssrc: Option<u32>,
     pub rtx_ssrc: Option<u32>,
     pub cache: PacketCache,
+    pub gop: Gop,
     pub clock: CaptureClock,
     pub stats: ReceiveStats,
     pub missing: MissingPackets,
@@ -99,6 +101,7 @@ impl Publication {
             ssrc: spec.ssrc.first().copied(),
             rtx_ssrc: spec.rtx_ssrc.first().copied(),
             cache: PacketCache::new(capacity),
+            gop: Gop::default(),
             clock: CaptureClock::new(spec.clock_rate),
             stats: ReceiveStats::new(spec.clock_rate),
             missing: MissingPackets::default(),
@@ -155,6 +158,7 @@ impl Publication {
     pub fn start_anew(&mut self, now: Nanos) {
         self.generation += 1;
         self.cache.clear();
+        self.gop.clear();
         self.missing.clear();
         self.fresh.clear();
         self.highest = None;
@@ -181,9 +185,11 @@ impl Publication {
         if self.missing.on_packet(sequence, now) == Gap::Outage
             && self.spec.kind == MediaKind::Video
         {
+            self.gop.on_outage();
             self.keyframes.want(now);
         }
         if payload.is_empty() {
+            self.gop.on_probe(sequence);
             self.highest = self.highest.max(Some(sequence));
             self.fresh.push(Fresh::Probe(sequence));
             return Reception::Probe;
@@ -204,6 +210,7 @@ impl Publication {
             self.last_entry = Some(header.timestamp);
             self.counters.keyframes += 1;
             self.keyframes.satisfied();
+            self.gop.on_packet(&meta, now);
         }
         self.fresh.push(Fresh::Packet(sequence));
         Reception::Media {

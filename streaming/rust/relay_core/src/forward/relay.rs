@@ -32,6 +32,9 @@ pub struct Relay {
     pub(super) attention: Vec<PublicationId>,
     /// Who watches what may have changed since the last review.
     pub(super) is_watch_stale: bool,
+    /// Outputs (by session and SSRC) that are being shown a cached group of pictures, and when they go on.
+    pub(super) replays: Vec<(SessionId, u32)>,
+    pub(super) next_replay: Nanos,
     pub(super) scratch: Vec<u8>,
     pub(super) due: Vec<u16>,
     pub(super) last_tick: Nanos,
@@ -53,6 +56,8 @@ impl Relay {
             touched: Vec::with_capacity(16),
             attention: Vec::with_capacity(16),
             is_watch_stale: false,
+            replays: Vec::new(),
+            next_replay: now,
             scratch: Vec::with_capacity(2048),
             due: Vec::with_capacity(256),
             last_tick: now,
@@ -173,21 +178,17 @@ impl Relay {
         }
     }
 
-    /// All outputs of a viewer wait for an entry point, and one is asked for.
+    /// All outputs of a viewer start anew, as [`Relay::begin_output`] says.
     pub(super) fn restart_outputs(&mut self, id: SessionId, now: Nanos) {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        let targets: Vec<_> = peer
-            .outputs
-            .iter_mut()
-            .filter_map(|output| {
-                output.is_awaiting = true;
-                output.target
-            })
-            .collect();
-        for target in targets {
-            self.want_keyframe(target, now);
+        let outputs = 0..peer.outputs.len();
+        for output in &mut peer.outputs {
+            (output.is_awaiting, output.replay) = (true, None);
+        }
+        for index in outputs {
+            self.begin_output(id, index, now);
         }
     }
 
@@ -324,17 +325,23 @@ impl Relay {
         room.slots[slot.index()] = id;
         let name = room.name.clone();
         let viewers = room.viewers.clone();
-        let mut is_waited_for = false;
         for viewer in viewers {
-            let Some(peer) = self.peers.get_mut(&viewer) else {
+            let Some(peer) = self.peers.get(&viewer) else {
                 continue;
             };
-            for output in peer
-                .outputs
-                .iter_mut()
-                .filter(|output| output.slot == slot && !output.is_retired)
-            {
-                is_waited_for |= output.show(id) && peer.keys.is_some();
+            let (has_keys, outputs) = (peer.keys.is_some(), peer.outputs.len());
+            for index in 0..outputs {
+                let Some(output) = self
+                    .peers
+                    .get_mut(&viewer)
+                    .map(|peer| &mut peer.outputs[index])
+                    .filter(|output| output.slot == slot && !output.is_retired)
+                else {
+                    continue;
+                };
+                if output.show(id) && has_keys {
+                    self.begin_output(viewer, index, now);
+                }
             }
         }
         self.feed_source(&name, slot, now, out);
@@ -342,7 +349,7 @@ impl Relay {
             .rooms
             .get(&name)
             .is_some_and(|room| room.recording.is_some());
-        if let Some(id) = id.filter(|_| is_waited_for || is_recorded) {
+        if let Some(id) = id.filter(|_| is_recorded) {
             self.want_keyframe(id, now);
         }
         self.drop_room_if_empty(&name);

@@ -27,6 +27,13 @@ const CNAME: &str = "zhijian-relay";
 impl Relay {
     /// When [`Relay::tick`] wants to be called at the latest.
     pub fn next_wakeup(&self) -> Nanos {
+        if !self.replays.is_empty() {
+            return self.next_replay.min(self.next_round());
+        }
+        self.next_round()
+    }
+
+    fn next_round(&self) -> Nanos {
         let is_busy = |publication: &Publication| {
             publication.keyframes.is_wanted() || !publication.missing.is_empty()
         };
@@ -42,6 +49,10 @@ impl Relay {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Nanos, out: &mut impl Egress) {
+        self.go_on_with_replays(now, out);
+        if now < self.next_round() {
+            return;
+        }
         self.last_tick = now;
         let publications: Vec<_> = self.publications.keys().copied().collect();
         for id in publications {

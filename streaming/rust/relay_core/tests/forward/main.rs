@@ -2,6 +2,7 @@
 
 mod hostile;
 mod mirrors;
+mod newcomers;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,7 +212,8 @@ fn a_viewer_that_comes_back_after_an_outage_goes_on_with_its_keys_and_numbers() 
     let after = world.receive(&mut viewer).0;
     assert_eq!(
         after.iter().map(|found| found.2).collect::<Vec<_>>(),
-        [FIRST + 3]
+        [FIRST + 1, FIRST + 2, FIRST + 3],
+        "at once what is cached, then what comes"
     );
     assert_eq!(after[0].0.sequence, before[0].0.sequence + 1);
     assert_eq!(after[0].0.ssrc, before[0].0.ssrc);

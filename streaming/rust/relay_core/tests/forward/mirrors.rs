@@ -234,13 +234,15 @@ fn a_slot_that_changes_between_owners_goes_on_for_viewers_everywhere() {
     }
     for (worker, viewer) in viewers.iter_mut().enumerate() {
         let media = workers.0[worker].receive(viewer).0;
-        assert_eq!(media.len(), 18);
+        // Where the new owner's packets are cached they are shown at once, elsewhere from the next key frame on.
+        assert!(media.len() >= 18, "{}", media.len());
         assert!(
             media
                 .windows(2)
                 .all(|pair| pair[1].0.sequence == pair[0].0.sequence + 1)
         );
-        let sources: Vec<_> = media.iter().step_by(3).map(|found| found.1).collect();
+        let mut sources: Vec<_> = media.iter().map(|found| found.1).collect();
+        sources.dedup();
         assert_eq!(sources, [1, 2, 1, 2, 1, 2]);
     }
 }
@@ -367,4 +369,23 @@ fn a_path_proved_elsewhere_is_forgotten_here() {
     let snapshot = workers.0[0].relay.snapshot(workers.0[0].now);
     assert_eq!(snapshot.dropped.unknown_source, 1);
     workers.0[0].command(Command::CloseSession(SessionId(1)));
+}
+
+#[test]
+fn a_mirror_shows_newcomers_its_own_cached_group() {
+    let mut workers = Workers::new(2);
+    let mut publisher = workers.publisher(0, 1, "room");
+    workers.show("room", program(), Some(1));
+    workers.0[1].viewer(9, "room");
+    workers.settle();
+    workers.0[0].receive(&mut publisher);
+    for number in 0..10 {
+        workers.0[0].publish(&mut publisher, FIRST + number, number == 0);
+        workers.settle();
+    }
+    let mut late = workers.0[1].viewer(10, "room");
+    workers.settle();
+    assert_eq!(workers.0[1].receive(&mut late).0.len(), 10);
+    let feedback = workers.0[0].receive(&mut publisher).1;
+    assert!(!feedback.contains(&"pli"), "{feedback:?}");
 }

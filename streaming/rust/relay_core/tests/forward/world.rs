@@ -221,17 +221,48 @@ impl World {
         &mut self,
         client: &mut Client,
         number: u64,
+        source: (u32, u8),
+        is_key: bool,
+    ) {
+        let timestamp = (number as u32).wrapping_mul(3000);
+        self.publish_packet(client, (number, timestamp), source, is_key);
+    }
+
+    /// The same captured at an RTP timestamp.
+    pub fn publish_at(&mut self, client: &mut Client, captured: (u64, u32), is_key: bool) {
+        self.publish_packet(client, captured, (client.session.0 as u32, 102), is_key);
+    }
+
+    fn publish_packet(
+        &mut self,
+        client: &mut Client,
+        (number, timestamp): (u64, u32),
         (ssrc, payload_type): (u32, u8),
         is_key: bool,
     ) {
         let mut packet = vec![0x80, 0x80 | payload_type];
         packet.extend_from_slice(&(number as u16).to_be_bytes());
-        packet.extend_from_slice(&((number as u32).wrapping_mul(3000)).to_be_bytes());
+        packet.extend_from_slice(&timestamp.to_be_bytes());
         packet.extend_from_slice(&ssrc.to_be_bytes());
         packet.push(if is_key { 0x65 } else { 0x41 });
         packet.push(0x88);
         packet.extend_from_slice(&client.session.0.to_be_bytes());
         packet.extend_from_slice(&number.to_be_bytes());
+        client
+            .sending
+            .protect_rtp_with_index(&mut packet, number)
+            .unwrap();
+        self.relay
+            .datagram(self.now, (0, client.address), &mut packet, &mut self.sent);
+    }
+
+    /// A number spent on padding alone.
+    pub fn probe(&mut self, client: &mut Client, number: u64) {
+        let mut packet = vec![0xa0, 102];
+        packet.extend_from_slice(&(number as u16).to_be_bytes());
+        packet.extend_from_slice(&((number as u32).wrapping_mul(3000)).to_be_bytes());
+        packet.extend_from_slice(&(client.session.0 as u32).to_be_bytes());
+        packet.extend_from_slice(&[0, 0, 0, 4]);
         client
             .sending
             .protect_rtp_with_index(&mut packet, number)
