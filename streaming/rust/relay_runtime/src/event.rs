@@ -89,6 +89,10 @@ impl EventQueue {
             Event::PublicationResumed(session, id) => {
                 named("publication_resumed", session.0, id.0.to_string())
             }
+            Event::LayersWanted(session, id, rids) => EngineEvent {
+                data: rids.join(",").into_bytes(),
+                ..named("layers_wanted", session.0, id.0.to_string())
+            },
             Event::Delivered(session, highest) => {
                 named("delivered", session.0, highest.to_string())
             }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use relay_core::forward::{
-    Codec, Config, MILLISECOND, MediaKind, OutputPayload, OutputSpec, PayloadRole, PublicationSpec,
-    Slot,
+    Codec, Config, MILLISECOND, MediaKind, OutputPayload, OutputSpec, PayloadRole, PublicationId,
+    PublicationSpec, Slot,
 };
 use serde::Deserialize;
 
@@ -27,11 +27,16 @@ struct RawPublication {
     #[serde(default)]
     feedback: RawFeedback,
     source: String,
+    /// Simulcast layers, lowest first.
+    #[serde(default)]
+    rids: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
 struct RawExtensions {
     mid: Option<u8>,
+    rid: Option<u8>,
+    rrid: Option<u8>,
 }
 
 #[derive(Deserialize, Default)]
@@ -96,6 +101,9 @@ pub fn publication(json: &str) -> Result<PublicationSpec, EngineError> {
             raw.clock_rate
         )));
     }
+    if raw.rids.len() > PublicationId::MAX_LAYERS {
+        return Err(invalid(format!("too many layers: {}", raw.rids.len())));
+    }
     Ok(PublicationSpec {
         kind: media_kind(&raw.kind)?,
         codec: codec(&raw.codec)?,
@@ -105,6 +113,9 @@ pub fn publication(json: &str) -> Result<PublicationSpec, EngineError> {
         ssrc: raw.ssrc,
         rtx_ssrc: raw.rtx_ssrc,
         mid_ext: raw.ext.mid,
+        rids: raw.rids.into(),
+        rid_ext: raw.ext.rid,
+        repaired_rid_ext: raw.ext.rrid,
         nack: raw.feedback.nack,
         pli: raw.feedback.pli,
         remb: raw.feedback.remb,
@@ -210,6 +221,10 @@ mod tests {
             (spec.kind, spec.codec, spec.mid_ext, spec.ssrc),
             (MediaKind::Video, Codec::H264, Some(4), vec![1234])
         );
+        assert_eq!((spec.rid_ext, spec.rids.len()), (Some(10), 0));
+        let layered = PUBLICATION.replace(r#""camera""#, r#""camera","rids":["l","m","h"]"#);
+        let layered = publication(&layered).expect("documented");
+        assert_eq!(layered.rids[..], ["l", "m", "h"]);
         assert_eq!(
             spec.payload_types,
             [(102, PayloadRole::Media), (103, PayloadRole::Rtx)]
@@ -252,6 +267,10 @@ mod tests {
             (
                 &PUBLICATION.replace("\"media\"", "\"rtx\""),
                 "no media payload type",
+            ),
+            (
+                &PUBLICATION.replace(r#""camera""#, r#""camera","rids":["a","b","c","d"]"#),
+                "too many layers: 4",
             ),
             (
                 &PUBLICATION.replace("90000", "0"),

@@ -16,10 +16,14 @@ pub fn to_json(worker: &WorkerStats, recordings: &[RecordingStats], dtls_excess:
         (peer.session.to_string(), value)
     }).collect();
     let publications: Map<String, Value> = worker.relay.publications.iter().map(|publication| {
+        let layers: Vec<Value> = publication.layers.iter().map(|layer| json!({
+            "rid": layer.rid, "sending": layer.is_sending, "viewers": layer.viewers, "packets": layer.packets, "bytes": layer.bytes,
+            "bitrate_bps": layer.bitrate_bps, "lost": layer.lost, "keyframes": layer.keyframes,
+        })).collect();
         let value = json!({
             "packets": publication.packets, "bytes": publication.bytes, "bitrate_bps": publication.bitrate_bps,
             "lost": publication.lost, "jitter_ms": publication.jitter_ms, "keyframes": publication.keyframes,
-            "last_media_ms_ago": publication.last_media_ms_ago,
+            "last_media_ms_ago": publication.last_media_ms_ago, "layers": layers,
         });
         (publication.publication.to_string(), value)
     }).collect();

@@ -100,6 +100,11 @@ impl PacketCache {
         Some((&entry.meta, &self.bytes[index * MAX_PAYLOAD..][..entry.len]))
     }
 
+    /// The newest sequence number kept.
+    pub fn highest(&self) -> Option<u64> {
+        self.highest
+    }
+
     /// Forgets everything: the source started anew.
     pub fn clear(&mut self) {
         self.entries.fill(None);

@@ -52,6 +52,8 @@ pub enum Event {
     PublicationStalled(SessionId, PublicationId),
     /// Media again after a stall.
     PublicationResumed(SessionId, PublicationId),
+    /// The layers of a simulcast publication, by RID, that somebody watches.
+    LayersWanted(SessionId, PublicationId, Vec<String>),
     /// A receiver report confirmed new packets; the highest extended sequence number.
     Delivered(SessionId, u64),
 }
@@ -94,7 +96,7 @@ pub enum FeedItem {
         at: Nanos,
         /// The slot.
         slot: Slot,
-        /// The publication.
+        /// The publication; of a simulcast publication the layer.
         publication: PublicationId,
         /// RTCP (a compound with the sender report) instead of RTP.
         is_rtcp: bool,
@@ -108,7 +110,7 @@ pub enum FeedItem {
 /// A publication as the recorder needs to know it.
 #[derive(Debug, Clone)]
 pub struct FeedSource {
-    /// Its id.
+    /// Its id; of a simulcast publication the layer's.
     pub publication: PublicationId,
     /// Codec.
     pub codec: Codec,

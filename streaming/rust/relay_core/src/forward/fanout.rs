@@ -9,6 +9,9 @@ use super::relay::Relay;
 impl Relay {
     /// Sends on what came since the last call, then the key frame requests it caused.
     pub fn end_batch(&mut self, now: Nanos, out: &mut impl Egress) {
+        while let Some(id) = self.awoken.pop() {
+            self.choose_layers_of(id, now);
+        }
         if std::mem::take(&mut self.is_watch_stale) {
             self.review_watches(now, out);
         }
@@ -35,7 +38,7 @@ impl Relay {
         let shown = self
             .rooms
             .get(&publication.room)
-            .filter(|room| room.slots.contains(&Some(id)));
+            .filter(|room| room.slots.contains(&Some(id.base())));
         for viewer in shown
             .map(|room| room.viewers.as_slice())
             .unwrap_or_default()
@@ -46,12 +49,23 @@ impl Relay {
             let (Some((socket, address)), Some(context)) = (peer.path(), &peer.sending) else {
                 continue;
             };
-            for output in peer
-                .outputs
-                .iter_mut()
-                .filter(|output| output.target == Some(id))
-            {
+            for output in peer.outputs.iter_mut().filter(|output| output.follows(id)) {
                 let was_started = output.line.is_started();
+                if output.is_switching() {
+                    let counters = &mut peer.counters;
+                    let turned = output.switch_over(source, &fresh, now, |output, sequence| {
+                        out.datagram(socket, address, |buffer| {
+                            let written = output.forward(source, sequence, now, context, buffer);
+                            if written > 0 {
+                                counters.packets_out += 1;
+                                counters.bytes_out += written as u64;
+                            }
+                            written
+                        });
+                    });
+                    self.touched.extend(turned.filter(|other| *other != id));
+                    continue;
+                }
                 for item in &fresh {
                     match *item {
                         Fresh::Probe(sequence) => output.skip(source.key, sequence, now),

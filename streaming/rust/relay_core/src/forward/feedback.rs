@@ -203,7 +203,8 @@ impl Relay {
             .outputs
             .iter()
             .find(|output| output.ssrc == media_ssrc && output.slot.kind() == MediaKind::Video);
-        if let Some(id) = output.and_then(|output| output.target) {
+        let sources = output.map_or([None; 2], |output| [output.wanted, output.shown()]);
+        for id in sources.into_iter().flatten() {
             self.want_keyframe(id, now);
         }
     }

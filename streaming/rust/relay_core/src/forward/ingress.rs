@@ -211,7 +211,7 @@ impl Relay {
         };
         let was_fresh = !publication.fresh.is_empty();
         let payload = packet.get(header.payload()).unwrap_or_default();
-        let first = publication.counters.packets == 0;
+        let first = publication.counters.packets == 0 && publication.rid.is_none();
         let reception = publication.receive(header, payload, sequence, now, is_repair);
         if !was_fresh && !publication.fresh.is_empty() {
             self.touched.push(id);
@@ -233,7 +233,11 @@ impl Relay {
                 if first && publication.mirror_of.is_none() {
                     out.event(Event::PublicationMedia(owner, id));
                 }
-                if std::mem::take(&mut publication.is_stalled) {
+                let is_resumed = std::mem::take(&mut publication.is_stalled);
+                if publication.rid.is_some() {
+                    let is_awoken = std::mem::take(&mut publication.is_idle);
+                    self.on_layer_media(id, is_awoken, is_entry, now, out);
+                } else if is_resumed {
                     out.event(Event::PublicationResumed(owner, id));
                 }
                 self.feed_packet(id, packet, false, is_entry, now, out);
@@ -245,7 +249,7 @@ impl Relay {
         }
     }
 
-    /// Hands a decrypted packet to the recorder, once for each slot that shows the publication.
+    /// Hands a decrypted packet to the recorder, once for each slot that shows the publication; of layers only the recorded one.
     pub(super) fn feed_packet(
         &self,
         id: PublicationId,
@@ -265,8 +269,11 @@ impl Relay {
         let Some(recording) = &room.recording else {
             return;
         };
+        if self.fed_source(id.base()) != id {
+            return;
+        }
         let mut shared: Option<Arc<[u8]>> = None;
-        for slot in room.slots_of(id) {
+        for slot in room.slots_of(id.base()) {
             let packet = shared.get_or_insert_with(|| Arc::from(packet)).clone();
             let recording = recording.clone();
             out.feed(FeedItem::Packet {
@@ -282,7 +289,7 @@ impl Relay {
     }
 }
 
-/// The publication of a packet, by SSRC, else by MID, else by a payload type only one publication has; learns the SSRC.
+/// The publication (or layer) of a packet, by SSRC, else by MID and RID, else by a payload type only one publication has; learns the SSRC.
 fn find_source(
     peer: &Peer,
     publications: &mut HashMap<PublicationId, Publication>,
@@ -305,17 +312,24 @@ fn find_source(
         let role = publication.role_of(header.payload_type);
         return role.filter(|role| *role == wanted).map(|role| (*id, role));
     }
-    let by_mid = |publication: &Publication| {
-        let mid = publication
-            .spec
-            .mid_ext
-            .and_then(|id| extension::find(packet, header, id));
-        mid == Some(publication.spec.mid.as_bytes())
+    let element = |id: Option<u8>| id.and_then(|id| extension::find(packet, header, id));
+    let by_name = |publication: &Publication| {
+        let spec = &publication.spec;
+        let mid = element(spec.mid_ext);
+        let Some(rid) = &publication.rid else {
+            return mid == Some(spec.mid.as_bytes());
+        };
+        let said = match publication.role_of(header.payload_type) {
+            Some(PayloadRole::Media) => element(spec.rid_ext),
+            Some(PayloadRole::Rtx) => element(spec.repaired_rid_ext),
+            None => None,
+        };
+        said == Some(rid.as_bytes()) && mid.is_none_or(|mid| mid == spec.mid.as_bytes())
     };
     let has_type = |id: &&PublicationId| {
-        publications
-            .get(*id)
-            .is_some_and(|publication| publication.role_of(header.payload_type).is_some())
+        publications.get(*id).is_some_and(|publication| {
+            publication.rid.is_none() && publication.role_of(header.payload_type).is_some()
+        })
     };
     let mut candidates = peer.publications.iter().filter(has_type);
     let only = match (candidates.next(), candidates.next()) {
@@ -325,7 +339,7 @@ fn find_source(
     let named = peer
         .publications
         .iter()
-        .find(|id| publications.get(*id).is_some_and(by_mid))
+        .find(|id| publications.get(*id).is_some_and(by_name))
         .copied();
     let id = named.or(only)?;
     let publication = publications.get_mut(&id)?;

@@ -7,7 +7,6 @@
 
 use super::egress::Egress;
 use super::model::{Nanos, PublicationId, PublicationSpec, SessionId};
-use super::publication::Publication;
 use super::relay::Relay;
 use crate::rtp::Header;
 
@@ -123,10 +122,9 @@ impl Relay {
         spec: PublicationSpec,
         (now, out): (Nanos, &mut impl Egress),
     ) {
-        if !self.publications.contains_key(&id) {
-            let mut publication = Publication::new(id, owner.1, room.into(), spec);
-            publication.mirror_of = Some(owner.0);
-            self.register(publication, now, out);
+        if self.owner_of(id).is_none() {
+            let (worker, session) = owner;
+            self.register(id, (Some(worker), session), room.into(), &spec, now, out);
         }
     }
 
@@ -139,7 +137,7 @@ impl Relay {
             };
             let is_watched = self.rooms.get(&publication.room).is_some_and(|room| {
                 let is_used = !room.viewers.is_empty() || room.recording.is_some();
-                is_used && room.slots.contains(&Some(publication.id))
+                is_used && room.slots.contains(&Some(publication.id.base()))
             });
             if is_watched != publication.is_watched {
                 publication.is_watched = is_watched;
@@ -199,9 +197,7 @@ impl Relay {
                 .get_mut(viewer)
                 .map(|peer| peer.outputs.as_mut_slice());
             for output in outputs.unwrap_or_default() {
-                if output.target == Some(id) {
-                    (output.is_awaiting, output.replay) = (true, None);
-                }
+                output.lose(id);
             }
         }
         self.want_keyframe(id, now);

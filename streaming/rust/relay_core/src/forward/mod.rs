@@ -14,6 +14,8 @@ mod feedback;
 mod gop;
 mod ingress;
 mod keyframe;
+mod ladder;
+mod layers;
 mod line;
 mod mirror;
 mod missing;
@@ -38,4 +40,4 @@ pub use model::{
 };
 pub use relay::Relay;
 pub use room::room_home;
-pub use snapshot::{DropCounters, PeerStats, PublicationStats, Snapshot};
+pub use snapshot::{DropCounters, LayerStats, PeerStats, PublicationStats, Snapshot};

@@ -18,6 +18,31 @@ pub struct SessionId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublicationId(pub u64);
 
+impl PublicationId {
+    /// Where the number of a layer begins; Python's numbers stay below.
+    const LAYER_SHIFT: u32 = 60;
+    /// Most layers of a publication.
+    pub const MAX_LAYERS: usize = 3;
+
+    /// A layer of this publication, 0 the lowest. Each layer is a source of its own, with its own id in the tables.
+    #[must_use]
+    pub fn layer(self, index: usize) -> Self {
+        Self(self.base().0 | ((index as u64 + 1) << Self::LAYER_SHIFT))
+    }
+
+    /// The publication that Python knows.
+    #[must_use]
+    pub fn base(self) -> Self {
+        Self(self.0 & ((1 << Self::LAYER_SHIFT) - 1))
+    }
+
+    /// Which layer this is, 0 the lowest; None for a publication without layers.
+    #[must_use]
+    pub fn layer_index(self) -> Option<usize> {
+        ((self.0 >> Self::LAYER_SHIFT) as usize).checked_sub(1)
+    }
+}
+
 /// Audio or video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaKind {
@@ -152,6 +177,12 @@ pub struct PublicationSpec {
     pub rtx_ssrc: Vec<u32>,
     /// Id of the MID header extension, if negotiated.
     pub mid_ext: Option<u8>,
+    /// Simulcast layers, lowest first (RFC 8853); empty = one source without a RID.
+    pub rids: Box<[String]>,
+    /// Id of the RID header extension (RFC 8852), if negotiated.
+    pub rid_ext: Option<u8>,
+    /// Id of the repaired-RID header extension, if negotiated.
+    pub repaired_rid_ext: Option<u8>,
     /// The publisher answers generic NACK.
     pub nack: bool,
     /// The publisher answers PLI.
@@ -160,6 +191,17 @@ pub struct PublicationSpec {
     pub remb: bool,
     /// "camera", "screen" or "microphone"; for the recorder.
     pub source: String,
+}
+
+impl PublicationSpec {
+    /// Ids of the sources of a publication: itself, or its layers, lowest first.
+    pub fn sources(&self, id: PublicationId) -> impl Iterator<Item = PublicationId> + use<> {
+        let layers = self.rids.len();
+        let single = (layers == 0).then_some(id);
+        single
+            .into_iter()
+            .chain((0..layers).map(move |index| id.layer(index)))
+    }
 }
 
 /// Payload types of one codec in a viewer's answer.
@@ -193,6 +235,17 @@ pub struct OutputSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn layers_are_told_apart_and_lead_back_to_their_publication() {
+        let id = PublicationId(42);
+        assert_eq!((id.base(), id.layer_index()), (id, None));
+        for index in 0..PublicationId::MAX_LAYERS {
+            let layer = id.layer(index);
+            assert_eq!((layer.base(), layer.layer_index()), (id, Some(index)));
+            assert_eq!(layer.layer(0), id.layer(0));
+        }
+    }
 
     #[test]
     fn slots_convert_between_name_octet_and_index() {

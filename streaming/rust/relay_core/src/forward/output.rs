@@ -6,6 +6,7 @@ use super::cache::{PacketCache, PacketMeta};
 use super::capture_clock::{CaptureClock, ticks_between};
 use super::line::{Line, SourceKey, Switch};
 use super::model::{Codec, MILLISECOND, Nanos, OutputPayload, OutputSpec, PublicationId, Slot};
+use super::publication::Fresh;
 use super::squeeze::Group;
 use crate::rtp::{FIXED_HEADER_LEN, extension};
 use crate::sequence;
@@ -20,6 +21,9 @@ const GUARD_DEFAULT: Nanos = 30 * MILLISECOND;
 /// What is shown again ends no longer ago than this: above what the next live frame may have been delayed.
 const OLDEST_EDGE: Nanos = 200 * MILLISECOND;
 
+/// The longest a layer's entry point waits for the end of the frame before it; the frame's rest may be lost.
+const HOLD: Nanos = 30 * MILLISECOND;
+
 /// A receive slot of a viewer.
 pub(crate) struct Output {
     pub slot: Slot,
@@ -30,6 +34,14 @@ pub(crate) struct Output {
     pub is_retired: bool,
     /// What the slot shows now.
     pub target: Option<PublicationId>,
+    /// The source to show of it: itself, or one of its layers.
+    pub wanted: Option<PublicationId>,
+    /// The source shown, as long as it goes on until an entry point of the wanted one.
+    shown: Option<PublicationId>,
+    /// An entry point of the wanted layer that waits for the frame before it, and since when.
+    held: Option<(u64, Nanos)>,
+    /// The last packet sent did not end its frame.
+    is_mid_frame: bool,
     /// Nothing is sent until an entry point comes.
     pub is_awaiting: bool,
     /// The next packet of a cached group that is being shown again; live packets wait behind it.
@@ -69,6 +81,10 @@ impl Output {
             cname: String::new(),
             is_retired: false,
             target: None,
+            wanted: None,
+            shown: None,
+            held: None,
+            is_mid_frame: false,
             is_awaiting: true,
             replay: None,
             line: Line::new(random as u16),
@@ -111,10 +127,96 @@ impl Output {
         let changed = self.target != target;
         if changed {
             self.target = target;
-            self.is_awaiting = true;
-            self.replay = None;
+            self.wanted = target;
+            self.restart();
         }
         changed
+    }
+
+    /// Nothing more is sent until an entry point of the wanted source.
+    pub fn restart(&mut self) {
+        self.is_awaiting = true;
+        (self.shown, self.held, self.is_mid_frame) = (None, None, false);
+        self.replay = None;
+    }
+
+    /// Packets of a source were lost on their way here: what showed it waits for the next entry point.
+    pub fn lose(&mut self, source: PublicationId) {
+        if self.shown == Some(source) {
+            self.restart();
+        } else if self.wanted == Some(source) {
+            self.held = None;
+        }
+    }
+
+    /// Shows another layer from its next entry point on; tells whether that is news.
+    pub fn want(&mut self, layer: PublicationId) -> bool {
+        let changed = self.wanted != Some(layer);
+        if changed {
+            (self.wanted, self.held) = (Some(layer), None);
+        }
+        changed
+    }
+
+    /// The source that is shown; None while nothing is.
+    pub fn shown(&self) -> Option<PublicationId> {
+        self.shown
+    }
+
+    /// Whether an old layer is shown until the wanted one can be entered.
+    #[inline]
+    pub fn is_switching(&self) -> bool {
+        self.shown.is_some() && self.shown != self.wanted
+    }
+
+    /// Whether packets of a source may be for this output.
+    #[inline]
+    pub fn follows(&self, source: PublicationId) -> bool {
+        self.wanted == Some(source) || self.shown == Some(source)
+    }
+
+    /// Goes over from one layer to another, without tearing a frame: the old one goes on to the end of its frame, the wanted one waits
+    /// for that behind its entry point. Calls `send` for what is due; returns the source to serve next.
+    pub fn switch_over(
+        &mut self,
+        source: Source<'_>,
+        fresh: &[Fresh],
+        now: Nanos,
+        mut send: impl FnMut(&mut Self, u64),
+    ) -> Option<PublicationId> {
+        let packets = fresh.iter().filter_map(|item| match item {
+            Fresh::Packet(sequence) => Some(*sequence),
+            Fresh::Probe(_) => None,
+        });
+        if self.shown == Some(source.key.publication) {
+            for item in fresh {
+                match *item {
+                    _ if self.held.is_some() && !self.is_mid_frame => break,
+                    Fresh::Packet(sequence) if self.is_ahead(sequence) => {}
+                    Fresh::Packet(sequence) => send(self, sequence),
+                    Fresh::Probe(sequence) => self.skip(source.key, sequence, now),
+                }
+            }
+            return self
+                .wanted
+                .filter(|_| self.held.is_some() && !self.is_mid_frame);
+        }
+        if self.held.is_none() {
+            let is_entry = |sequence: &u64| {
+                let found = source.cache.get(*sequence);
+                found.is_some_and(|(meta, _)| meta.is_entry)
+            };
+            self.held = packets.into_iter().find(is_entry).map(|from| (from, now));
+        }
+        let (from, since) = self.held?;
+        if self.is_mid_frame && now.saturating_sub(since) < HOLD {
+            return None;
+        }
+        self.restart();
+        for sequence in from..=source.cache.highest().unwrap_or(from) {
+            send(self, sequence);
+        }
+        None
     }
 
     /// Writes the protected packet for the viewer; 0 = not for this viewer.
@@ -147,6 +249,9 @@ impl Output {
         let Some((output, switch)) = self.line.place(source.key, meta) else {
             return 0;
         };
+        if output + 1 == self.line.next_output() {
+            self.is_mid_frame = !meta.marker;
+        }
         let written = self.compose(
             payload_type.media,
             (meta, payload),
@@ -293,6 +398,7 @@ impl Output {
     fn place_in_time(&mut self, source: Source<'_>, captured: Nanos) -> u32 {
         let (at, timestamp) = *self.anchor.get_or_insert((captured, self.first_timestamp));
         self.rate = source.clock.rate();
+        self.shown = Some(source.key.publication);
         timestamp.wrapping_add(ticks_between(at, captured, self.rate))
     }
 

@@ -1,4 +1,5 @@
-//! One published track: its source, its packets, what it owes to receiver reports, NACK and key frame requests.
+//! One published track, or one simulcast layer of it: its source, its packets, what it owes to receiver reports, NACK and key frame
+//! requests.
 //!
 //! Knows nothing of viewers, rooms or SRTP; the packet it is given is plain.
 
@@ -44,7 +45,7 @@ pub(crate) enum Reception {
     TooLarge,
 }
 
-/// A published track.
+/// A published track or one layer of it.
 pub(crate) struct Publication {
     pub id: PublicationId,
     pub owner: SessionId,
@@ -56,6 +57,10 @@ pub(crate) struct Publication {
     pub watchers: Watchers,
     pub room: Arc<str>,
     pub spec: PublicationSpec,
+    /// The layer's RID (RFC 8852); None without simulcast.
+    pub rid: Option<String>,
+    /// A layer that sends nothing while others do; its next packet is news for those who choose layers.
+    pub is_idle: bool,
     pub generation: u32,
     pub ssrc: Option<u32>,
     pub rtx_ssrc: Option<u32>,
@@ -82,6 +87,8 @@ pub(crate) struct PublicationCounters {
     pub packets: u64,
     pub bytes: u64,
     pub keyframes: u64,
+    /// Packets with the marker: ends of frames.
+    pub frames: u64,
 }
 
 impl Publication {
@@ -90,6 +97,9 @@ impl Publication {
             MediaKind::Video => VIDEO_CAPACITY,
             MediaKind::Audio => AUDIO_CAPACITY,
         };
+        let rid = id
+            .layer_index()
+            .and_then(|index| spec.rids.get(index).cloned());
         Self {
             id,
             owner,
@@ -97,6 +107,8 @@ impl Publication {
             is_watched: false,
             watchers: Watchers::default(),
             room,
+            is_idle: rid.is_some(),
+            rid,
             generation: 0,
             ssrc: spec.ssrc.first().copied(),
             rtx_ssrc: spec.rtx_ssrc.first().copied(),
@@ -123,6 +135,17 @@ impl Publication {
             publication: self.id,
             generation: self.generation,
         }
+    }
+
+    /// Whether what came since the last fan-out has an entry point.
+    pub fn has_fresh_entry(&self) -> bool {
+        self.fresh.iter().any(|item| match item {
+            Fresh::Packet(sequence) => self
+                .cache
+                .get(*sequence)
+                .is_some_and(|(meta, _)| meta.is_entry),
+            Fresh::Probe(_) => false,
+        })
     }
 
     /// The role of a payload type, if it is one of ours.
@@ -205,6 +228,7 @@ impl Publication {
         self.last_media = Some(now);
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
+        self.counters.frames += u64::from(header.marker);
         self.bitrate.add(payload.len(), now);
         if meta.is_entry && self.spec.kind == MediaKind::Video {
             self.last_entry = Some(header.timestamp);

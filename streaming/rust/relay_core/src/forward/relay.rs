@@ -10,6 +10,8 @@ use hashbrown::HashMap;
 
 use super::command::{Command, Config, SessionKeys};
 use super::egress::{Egress, FeedItem, FeedSource};
+use super::ladder::Ladder;
+use super::mirror::WorkerIndex;
 use super::model::{MediaKind, Nanos, OutputSpec, PublicationId, PublicationSpec, SessionId, Slot};
 use super::output::Output;
 use super::peer::{Credentials, Path, Peer};
@@ -24,6 +26,8 @@ pub struct Relay {
     pub(super) ufrags: HashMap<String, SessionId>,
     pub(super) addresses: HashMap<Path, SessionId>,
     pub(super) publications: HashMap<PublicationId, Publication>,
+    /// Simulcast publications; their layers are in `publications`.
+    pub(super) ladders: HashMap<PublicationId, Ladder>,
     pub(super) rooms: HashMap<Arc<str>, Room>,
     pub(super) dropped: DropCounters,
     /// Publications with something in `fresh`.
@@ -35,6 +39,8 @@ pub struct Relay {
     /// Outputs (by session and SSRC) that are being shown a cached group of pictures, and when they go on.
     pub(super) replays: Vec<(SessionId, u32)>,
     pub(super) next_replay: Nanos,
+    /// Simulcast publications with a layer that began to send.
+    pub(super) awoken: Vec<PublicationId>,
     pub(super) scratch: Vec<u8>,
     pub(super) due: Vec<u16>,
     pub(super) last_tick: Nanos,
@@ -51,6 +57,7 @@ impl Relay {
             ufrags: HashMap::new(),
             addresses: HashMap::new(),
             publications: HashMap::new(),
+            ladders: HashMap::new(),
             rooms: HashMap::new(),
             dropped: DropCounters::default(),
             touched: Vec::with_capacity(16),
@@ -58,6 +65,7 @@ impl Relay {
             is_watch_stale: false,
             replays: Vec::new(),
             next_replay: now,
+            awoken: Vec::new(),
             scratch: Vec::with_capacity(2048),
             due: Vec::with_capacity(256),
             last_tick: now,
@@ -98,23 +106,21 @@ impl Relay {
             Command::SetRecording(room, recording) => {
                 self.set_recording(&room, recording.as_deref(), now, out)
             }
-            Command::RequestKeyframe(publication) => self.want_keyframe(publication, now),
+            Command::RequestKeyframe(publication) => self.want_any_keyframe(publication, now),
             Command::RequestSlotKeyframe { room_number, slot } => {
                 let room = self.rooms.values().find(|room| room.number == room_number);
                 if let Some(publication) = room.and_then(|room| room.slots[slot.index()]) {
-                    self.want_keyframe(publication, now);
+                    self.want_fed_keyframe(publication, now);
                 }
             }
         }
     }
 
-    /// Somebody waits for a key frame of a publication.
+    /// Somebody waits for a key frame of a publication or layer; of a layer that never sent there is nobody to ask.
     pub(super) fn want_keyframe(&mut self, id: PublicationId, now: Nanos) {
-        if let Some(publication) = self
-            .publications
-            .get_mut(&id)
-            .filter(|found| found.spec.kind == MediaKind::Video)
-        {
+        if let Some(publication) = self.publications.get_mut(&id).filter(|found| {
+            found.spec.kind == MediaKind::Video && (found.rid.is_none() || found.ssrc.is_some())
+        }) {
             publication.keyframes.want(now);
             self.attention.push(id);
         }
@@ -184,9 +190,7 @@ impl Relay {
             return;
         };
         let outputs = 0..peer.outputs.len();
-        for output in &mut peer.outputs {
-            (output.is_awaiting, output.replay) = (true, None);
-        }
+        peer.outputs.iter_mut().for_each(Output::restart);
         for index in outputs {
             self.begin_output(id, index, now);
         }
@@ -227,18 +231,34 @@ impl Relay {
         let Some(peer) = self.peers.get_mut(&owner) else {
             return;
         };
-        if self.publications.contains_key(&id) {
+        if self.publications.contains_key(&id) || self.ladders.contains_key(&id) {
             return;
         }
-        peer.publications.push(id);
-        let publication = Publication::new(id, owner, peer.room.clone(), spec);
-        self.register(publication, now, out);
+        let name = peer.room.clone();
+        peer.publications.extend(spec.sources(id));
+        self.register(id, (None, owner), name, &spec, now, out);
     }
 
-    /// A publication exists from now on; a slot may have been promised to it already.
-    pub(super) fn register(&mut self, publication: Publication, now: Nanos, out: &mut impl Egress) {
-        let (id, name) = (publication.id, publication.room.clone());
-        self.publications.insert(id, publication);
+    /// A publication, or a mirror of one, exists from now on; a slot may have been promised to it already.
+    pub(super) fn register(
+        &mut self,
+        id: PublicationId,
+        (mirror_of, owner): (Option<WorkerIndex>, SessionId),
+        name: Arc<str>,
+        spec: &PublicationSpec,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        for source in spec.sources(id) {
+            let mut publication = Publication::new(source, owner, name.clone(), spec.clone());
+            publication.mirror_of = mirror_of;
+            self.publications.insert(source, publication);
+        }
+        if !spec.rids.is_empty() {
+            let mut ladder = Ladder::new(id, owner, name.clone(), &spec.rids);
+            ladder.mirror_of = mirror_of;
+            self.ladders.insert(id, ladder);
+        }
         let shown: Vec<_> = self
             .rooms
             .get(&name)
@@ -250,20 +270,23 @@ impl Relay {
     }
 
     fn unpublish(&mut self, id: PublicationId, now: Nanos, out: &mut impl Egress) {
-        let Some(publication) = self.publications.remove(&id) else {
+        let id = id.base();
+        let Some((owner, name)) = self.owner_of(id) else {
             return;
         };
-        self.touched.retain(|touched| *touched != id);
-        if let Some(peer) = self.peers.get_mut(&publication.owner) {
-            peer.publications.retain(|owned| *owned != id);
+        self.ladders.remove(&id);
+        self.publications.retain(|source, _| source.base() != id);
+        self.touched.retain(|touched| touched.base() != id);
+        if let Some(peer) = self.peers.get_mut(&owner) {
+            peer.publications.retain(|owned| owned.base() != id);
         }
         let slots: Vec<_> = self
             .rooms
-            .get(&publication.room)
+            .get(&name)
             .map(|room| room.slots_of(id).collect())
             .unwrap_or_default();
         for slot in slots {
-            self.set_slot(&publication.room, slot, None, now, out);
+            self.set_slot(&name, slot, None, now, out);
         }
     }
 
@@ -296,7 +319,9 @@ impl Relay {
         if !room.viewers.contains(&id) {
             room.viewers.push(id);
         }
-        if peer.keys.is_some() {
+        let has_keys = peer.keys.is_some();
+        self.choose_layers(id, now);
+        if has_keys {
             self.restart_outputs(id, now);
         }
     }
@@ -310,11 +335,8 @@ impl Relay {
         out: &mut impl Egress,
     ) {
         // A slot never shows what another room publishes, whoever asks.
-        let foreign = |found: &Publication| &*found.room != name;
-        if id
-            .and_then(|id| self.publications.get(&id))
-            .is_some_and(foreign)
-        {
+        let owner = id.and_then(|id| self.owner_of(id));
+        if owner.is_some_and(|(_, room)| &*room != name) {
             return;
         }
         let room = self.room_mut(name);
@@ -343,6 +365,7 @@ impl Relay {
                     self.begin_output(viewer, index, now);
                 }
             }
+            self.choose_layers(viewer, now);
         }
         self.feed_source(&name, slot, now, out);
         let is_recorded = self
@@ -350,7 +373,7 @@ impl Relay {
             .get(&name)
             .is_some_and(|room| room.recording.is_some());
         if let Some(id) = id.filter(|_| is_recorded) {
-            self.want_keyframe(id, now);
+            self.want_fed_keyframe(id, now);
         }
         self.drop_room_if_empty(&name);
     }
@@ -387,21 +410,22 @@ impl Relay {
                     .get(&name)
                     .and_then(|room| room.slots[slot.index()])
                 {
-                    self.want_keyframe(id, now);
+                    self.want_fed_keyframe(id, now);
                 }
             }
         }
         self.drop_room_if_empty(&name);
     }
 
-    fn feed_source(&self, name: &str, slot: Slot, now: Nanos, out: &mut impl Egress) {
+    pub(super) fn feed_source(&self, name: &str, slot: Slot, now: Nanos, out: &mut impl Egress) {
         let Some(room) = self.rooms.get(name) else {
             return;
         };
         let Some(recording) = room.recording.clone() else {
             return;
         };
-        let shown = room.slots[slot.index()].and_then(|id| self.publications.get(&id));
+        let shown =
+            room.slots[slot.index()].and_then(|id| self.publications.get(&self.fed_source(id)));
         let source = shown.map(|publication| FeedSource {
             publication: publication.id,
             codec: publication.spec.codec,

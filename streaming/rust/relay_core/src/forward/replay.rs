@@ -21,7 +21,7 @@ impl Relay {
         let Some(output) = peer.outputs.get_mut(index) else {
             return;
         };
-        let Some(target) = output.target else {
+        let Some(target) = output.wanted else {
             return;
         };
         let found = self
@@ -82,7 +82,7 @@ impl Relay {
             return false;
         };
         let shown = output.line.current().map(|switch| switch.source);
-        let publication = output.target.and_then(|id| self.publications.get(&id));
+        let publication = output.shown().and_then(|id| self.publications.get(&id));
         let publication = publication.filter(|found| Some(found.key()) == shown);
         let (Some(publication), Some((socket, address)), Some(context)) =
             (publication, path, &peer.sending)

@@ -59,6 +59,7 @@ impl Relay {
             self.check_stall(id, now, out);
             self.drive_publication(id, now, out);
         }
+        self.watch_layers(now, out);
         let sessions: Vec<_> = self.peers.keys().copied().collect();
         for id in sessions {
             self.check_consent(id, now, out);
@@ -138,7 +139,9 @@ impl Relay {
             .is_some_and(|at| now.saturating_sub(at) >= timeout);
         if silent && !publication.is_stalled && publication.mirror_of.is_none() {
             publication.is_stalled = true;
-            out.event(Event::PublicationStalled(publication.owner, id));
+            if publication.rid.is_none() {
+                out.event(Event::PublicationStalled(publication.owner, id));
+            }
         }
     }
 

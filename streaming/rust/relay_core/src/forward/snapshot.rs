@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
+use super::ladder::Ladder;
 use super::model::{MILLISECOND, Nanos};
+use super::publication::Publication;
 use super::relay::Relay;
 use crate::error::SrtpError;
 
@@ -78,6 +80,25 @@ pub struct PublicationStats {
     pub jitter_ms: f64,
     pub keyframes: u64,
     pub last_media_ms_ago: Option<u64>,
+    /// Simulcast layers, lowest first; the numbers above are their sums, jitter and age those of the best.
+    pub layers: Vec<LayerStats>,
+}
+
+/// One simulcast layer.
+#[derive(Debug, Clone)]
+#[allow(
+    missing_docs,
+    reason = "the names are those of docs/protocol/engine.md"
+)]
+pub struct LayerStats {
+    pub rid: String,
+    pub is_sending: bool,
+    pub viewers: u64,
+    pub packets: u64,
+    pub bytes: u64,
+    pub bitrate_bps: u64,
+    pub lost: i64,
+    pub keyframes: u64,
 }
 
 /// Everything the state machine counts.
@@ -105,26 +126,85 @@ impl Relay {
             rtx: peer.counters.rtx,
             pli: peer.counters.pli,
         });
-        let publications = self
+        let single = self
             .publications
             .values()
-            .filter(|publication| publication.mirror_of.is_none())
-            .map(|publication| PublicationStats {
-                publication: publication.id.0,
-                packets: publication.counters.packets,
-                bytes: publication.counters.bytes,
-                bitrate_bps: publication.bitrate.bps(now),
-                lost: publication.stats.lost(),
-                jitter_ms: publication.stats.jitter_ms(),
-                keyframes: publication.counters.keyframes,
-                last_media_ms_ago: publication
-                    .last_media
-                    .map(|at| now.saturating_sub(at) / MILLISECOND),
-            });
+            .filter(|publication| publication.rid.is_none() && publication.mirror_of.is_none())
+            .map(|publication| publication_stats(publication, now));
+        let layered = self
+            .ladders
+            .values()
+            .filter(|ladder| ladder.mirror_of.is_none())
+            .map(|ladder| self.layered_stats(ladder, now));
         Snapshot {
             dropped: self.dropped,
             sessions: sessions.collect(),
-            publications: publications.collect(),
+            publications: single.chain(layered).collect(),
         }
+    }
+
+    fn layered_stats(&self, ladder: &Ladder, now: Nanos) -> PublicationStats {
+        let mut sum = PublicationStats {
+            publication: ladder.id.0,
+            packets: 0,
+            bytes: 0,
+            bitrate_bps: 0,
+            lost: 0,
+            jitter_ms: 0.0,
+            keyframes: 0,
+            last_media_ms_ago: None,
+            layers: Vec::with_capacity(ladder.rungs.len()),
+        };
+        let room = self.rooms.get(&ladder.room);
+        for rung in &ladder.rungs {
+            let Some(found) = self.publications.get(&rung.id) else {
+                continue;
+            };
+            let one = publication_stats(found, now);
+            sum.packets += one.packets;
+            sum.bytes += one.bytes;
+            sum.bitrate_bps += one.bitrate_bps;
+            sum.lost += one.lost;
+            sum.keyframes += one.keyframes;
+            sum.jitter_ms = one.jitter_ms;
+            sum.last_media_ms_ago = match (sum.last_media_ms_ago, one.last_media_ms_ago) {
+                (Some(first), Some(second)) => Some(first.min(second)),
+                (first, second) => first.or(second),
+            };
+            let viewers = room.map_or(&[][..], |room| &room.viewers);
+            let outputs = viewers
+                .iter()
+                .filter_map(|viewer| self.peers.get(viewer))
+                .flat_map(|peer| &peer.outputs);
+            sum.layers.push(LayerStats {
+                rid: rung.rid.clone(),
+                is_sending: rung.is_sending,
+                viewers: outputs
+                    .filter(|output| output.shown() == Some(rung.id))
+                    .count() as u64,
+                packets: one.packets,
+                bytes: one.bytes,
+                bitrate_bps: one.bitrate_bps,
+                lost: one.lost,
+                keyframes: one.keyframes,
+            });
+        }
+        sum
+    }
+}
+
+fn publication_stats(publication: &Publication, now: Nanos) -> PublicationStats {
+    PublicationStats {
+        publication: publication.id.0,
+        packets: publication.counters.packets,
+        bytes: publication.counters.bytes,
+        bitrate_bps: publication.bitrate.bps(now),
+        lost: publication.stats.lost(),
+        jitter_ms: publication.stats.jitter_ms(),
+        keyframes: publication.counters.keyframes,
+        last_media_ms_ago: publication
+            .last_media
+            .map(|at| now.saturating_sub(at) / MILLISECOND),
+        layers: Vec::new(),
     }
 }

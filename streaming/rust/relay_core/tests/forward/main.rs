@@ -1,6 +1,7 @@
 //! The relay as a whole, without sockets: whatever the network does to the input, what viewers decrypt keeps its promises.
 
 mod hostile;
+mod layers;
 mod mirrors;
 mod newcomers;
 mod world;
