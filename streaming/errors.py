@@ -134,10 +134,8 @@ class SourceTaken(StreamingError):
     code, status, title = "source_taken", 409, "Source is taken"
 
 
-class NodeFull(StreamingError):
-    """No place for one more session just now."""
-
-    code, status, title = "node_full", 503, "Media node is full"
+class ComeBackLater(StreamingError):
+    """Base of the errors that time heals; Retry-After says how long (RFC 9110 §10.2.3)."""
 
     def __init__(self, detail: str, retry_after_s: int) -> None:
         super().__init__(detail)
@@ -145,8 +143,20 @@ class NodeFull(StreamingError):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """When to ask again (RFC 9110 §10.2.3)."""
+        """When to ask again."""
         return {"Retry-After": str(self.retry_after_s)}
+
+
+class NodeFull(ComeBackLater):
+    """No place for one more session just now."""
+
+    code, status, title = "node_full", 503, "Media node is full"
+
+
+class TooManyRequests(ComeBackLater):
+    """More PATCH requests, or more guesses at session URLs, than an honest client sends (RFC 9725 §5)."""
+
+    code, status, title = "too_many_requests", 429, "Too many requests"
 
 
 class DtlsFailed(StreamingError):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from streaming.dtls.association import DtlsAssociation
 from streaming.rooms.entry import Entry
+from streaming.rooms.pace import Pace
 from streaming.rooms.publication import Publication
 from streaming.rooms.session_states import SessionState
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 Role = Literal["publisher", "viewer"]
 PublisherSource = Literal["camera", "screen"]
+# Clients that trickle send a PATCH a candidate at worst.
+PATCH_BURST, PATCHES_PER_SECOND = 50, 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +44,7 @@ class MediaSession:
     is_live: bool = False
     is_stalled: bool = False
     runner: asyncio.Task[None] | None = None
+    patch_pace: Pace = field(default_factory=lambda: Pace(PATCH_BURST, PATCHES_PER_SECOND))
 
     @property
     def participant(self) -> str:

@@ -7,6 +7,9 @@ from streaming.sdp.codecs import MediaFormat
 from streaming.sdp.session_description import Offer, OfferedMedia
 
 CRLF = "\r\n"
+# Said alike in answers and in the fragments of ICE restarts (RFC 9725 §4.3.3): candidates may be trickled to
+# us, and we are an agent of RFC 8445 §10.
+ICE_LINES = ("a=ice-lite", "a=ice-options:trickle ice2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def render_answer(
         f"o=- {origin_id} {version} IN IP4 0.0.0.0",
         "s=-",
         "t=0 0",
-        "a=ice-lite",
+        *ICE_LINES,
         f"a=group:BUNDLE {' '.join(accepted)}",
         *(["a=extmap-allow-mixed"] if offer.has_extmap_allow_mixed else []),
         "a=msid-semantic: WMS *",

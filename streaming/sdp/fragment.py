@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streaming.errors import SdpMalformed
+from streaming.sdp.answer import ICE_LINES
 
 LINE = re.compile(r"[a-z]=[^\r\n]*")
 ICE_CHARS = re.compile(r"[A-Za-z0-9+/]+")
@@ -66,7 +67,7 @@ def render_restart(mids: Iterable[tuple[str, str]], ufrag: str, pwd: str, candid
     bundled = list(mids)
     kind, first = bundled[0]
     lines = [
-        "a=ice-lite",
+        *ICE_LINES,
         f"a=group:BUNDLE {' '.join(mid for _, mid in bundled)}",
         f"m={kind} 9 UDP/TLS/RTP/SAVPF 0",
         f"a=mid:{first}",

@@ -1,15 +1,19 @@
 """The resource a WHIP or WHEP session is: created by POST, PATCHed for ICE, DELETEd at the end (RFC 9725
 §4)."""
 
+import asyncio
+import math
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streaming.errors import EtagMismatch, EtagMissing, SdpMalformed, SessionNotFound
+from streaming.errors import EtagMismatch, EtagMissing, SdpMalformed, SessionNotFound, TooManyRequests
 from streaming.rooms.entry import Entry
 from streaming.rooms.media_session import MediaSession, Role
 from streaming.rooms.opening import Opened
+from streaming.rooms.pace import Pace
 from streaming.rooms.session_states import Signal
 from streaming.sdp.fragment import IceFragment, parse_fragment
 from streaming.signalling.cors import PREFLIGHT_HEADERS
@@ -18,6 +22,8 @@ from streaming.signalling.services import NodeServices
 from streaming.tokens import Grant
 
 GRANTS: dict[Role, Grant] = {"publisher": "publish", "viewer": "watch"}
+# Guesses at session URLs are counted by participant; the last ones to guess are remembered.
+MISS_BURST, MISSES_PER_SECOND, GUESSERS_MAX = 30, 1.0, 1024
 
 
 class SessionResource:
@@ -26,11 +32,13 @@ class SessionResource:
     def __init__(self, services: NodeServices, role: Role) -> None:
         self._services = services
         self._role = role
+        self._misses: OrderedDict[str, Pace] = OrderedDict()
 
     async def patch(self, request: Request) -> Response:
         """Take trickled candidates (204) or restart ICE (200 with a fragment and a new ETag): RFC 9725
         §4.3."""
         media_session = self._find(request)
+        _slow_down(media_session.patch_pace)
         text = await read_sdp(request, SDP_FRAGMENT)
         _require_etag(request, media_session)
         fragment = parse_fragment(text)
@@ -51,17 +59,30 @@ class SessionResource:
         return Response(status_code=204)
 
     async def options(self, _: Request) -> Response:
-        """Answer what may be sent here."""
-        return Response(status_code=204, headers={"Accept-Patch": SDP_FRAGMENT, **PREFLIGHT_HEADERS})
+        """Answer what may be sent here; what may be posted to the endpoint stands in every answer to
+        OPTIONS (RFC 9725 §4.2)."""
+        headers = {"Accept-Post": SDP, "Accept-Patch": SDP_FRAGMENT, **PREFLIGHT_HEADERS}
+        return Response(status_code=200, headers=headers)
 
     def _find(self, request: Request) -> MediaSession:
         room, session_id = request.path_params["room"], request.path_params["session_id"]
         token = authorise(request, self._services.verifier, GRANTS[self._role], room)
-        media_session = self._services.registry.session(room, session_id)
-        Entry.of(token).require_current(media_session.room.key_generation)
-        if media_session.participant != token.participant or media_session.role != self._role:
-            raise SessionNotFound("no such session of this participant")
+        try:
+            media_session = self._services.registry.session(room, session_id)
+            Entry.of(token).require_current(media_session.room.key_generation)
+            if media_session.participant != token.participant or media_session.role != self._role:
+                raise SessionNotFound("no such session of this participant")
+        except SessionNotFound:
+            _slow_down(self._misses_of(token.participant))
+            raise
         return media_session
+
+    def _misses_of(self, participant: str) -> Pace:
+        pace = self._misses.setdefault(participant, Pace(MISS_BURST, MISSES_PER_SECOND))
+        self._misses.move_to_end(participant)
+        if len(self._misses) > GUESSERS_MAX:
+            self._misses.popitem(last=False)
+        return pace
 
 
 def created(request: Request, opened: Opened, ice_servers: Iterable[str]) -> Response:
@@ -84,12 +105,18 @@ def created(request: Request, opened: Opened, ice_servers: Iterable[str]) -> Res
 
 async def endpoint_options(_: Request) -> Response:
     """Answer OPTIONS of an endpoint (RFC 9725 §4.2)."""
-    return Response(status_code=204, headers={"Accept-Post": SDP, **PREFLIGHT_HEADERS})
+    return Response(status_code=200, headers={"Accept-Post": SDP, **PREFLIGHT_HEADERS})
 
 
 async def endpoint_get(_: Request) -> Response:
     """Answer GET and HEAD of an endpoint: a success without content (RFC 9725 §4.1)."""
     return Response(status_code=204)
+
+
+def _slow_down(pace: Pace) -> None:
+    wait_s = pace.wait_s(asyncio.get_running_loop().time())
+    if wait_s > 0:
+        raise TooManyRequests("more requests than an honest client sends", math.ceil(wait_s))
 
 
 def _require_etag(request: Request, media_session: MediaSession) -> None:
