@@ -13,8 +13,8 @@ Source = Literal["camera", "screen", "microphone"]
 class PublicationSpec:
     """What one publication sends. Keys of `pt` are payload types as decimal text, values "media" or "rtx".
 
-    `ssrc` and `rtx_ssrc` may be empty: the engine then learns them from the MID extension. `clock_rate` is in
-    Hz.
+    `ssrc` and `rtx_ssrc` may be empty: the engine then learns them from the MID extension, or with `rids`
+    (simulcast layers, lowest first) from MID and RID. `clock_rate` is in Hz.
     """
 
     kind: MediaKind
@@ -27,6 +27,7 @@ class PublicationSpec:
     ext: dict[str, int]
     feedback: dict[str, bool]
     source: Source
+    rids: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the engine's form."""

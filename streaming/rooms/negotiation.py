@@ -11,13 +11,16 @@ from streaming.rooms.direction import AUDIO_SLOTS, VIDEO_SLOTS
 from streaming.rooms.media_session import PublisherSource
 from streaming.sdp.answer import AnsweredMedia, LocalTransport, render_answer
 from streaming.sdp.codecs import VIDEO_CODECS, MediaFormat, choose_format
+from streaming.sdp.layers import accepted_layers, lowest_first
 from streaming.sdp.offer_rules import RemoteTransport, require_direction, require_transport, rtp_media
 from streaming.sdp.session_description import OfferedMedia, parse_offer
 
-# What the engine can use: finding SSRCs by MID, and who speaks. transport-cc is left out on purpose
+# What the engine can use: finding SSRCs by MID and RID, and who speaks. transport-cc is left out on purpose
 # (aiortc.md §5.1), abs-send-time because nobody here measures with it.
 PUBLISHER_EXTENSIONS = {
     "urn:ietf:params:rtp-hdrext:sdes:mid": "mid",
+    "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id": "rid",
+    "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id": "rrid",
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level": "audio_level",
 }
 ONE_BYTE_IDS = range(1, 15)  # RFC 8285 §4.2
@@ -64,8 +67,9 @@ def negotiate_publisher(
             for uri, number in entry.extensions.items()
             if uri in PUBLISHER_EXTENSIONS and number in ONE_BYTE_IDS
         }
-        answers[entry.mid] = AnsweredMedia("recvonly", (chosen,), extensions)
-        publications.append(_publication(entry, chosen, extensions, source))
+        rids = accepted_layers(entry, extensions)
+        answers[entry.mid] = AnsweredMedia("recvonly", (chosen,), extensions, rids=rids)
+        publications.append(_publication(entry, chosen, extensions, source, rids))
     answer = render_answer(offer, answers, replace(local, setup=remote.answered_setup), secrets.randbits(62))
     return Negotiated(answer, remote, _kinds(media), tuple(publications))
 
@@ -115,13 +119,18 @@ def _publisher_format(media: OfferedMedia, codecs: Sequence[str]) -> MediaFormat
 
 
 def _publication(
-    media: OfferedMedia, chosen: MediaFormat, extensions: dict[str, int], source: PublisherSource
+    media: OfferedMedia,
+    chosen: MediaFormat,
+    extensions: dict[str, int],
+    source: PublisherSource,
+    rids: Sequence[str],
 ) -> PublicationSpec:
     payload_types = {str(chosen.payload_type): "media"}
     if chosen.rtx_payload_type is not None:
         payload_types[str(chosen.rtx_payload_type)] = "rtx"
     retransmissions = {second for _, second in media.ssrc_pairs}
-    ssrcs = [ssrc for ssrc in media.ssrcs if ssrc not in retransmissions][:1]
+    # With layers an SSRC that is said would not say which layer it is.
+    ssrcs = [] if rids else [ssrc for ssrc in media.ssrcs if ssrc not in retransmissions][:1]
     kind: MediaKind = "video" if media.kind == "video" else "audio"
     sound: Source = "microphone" if source == "camera" else "screen"
     return PublicationSpec(
@@ -139,6 +148,7 @@ def _publication(
             "remb": "goog-remb" in chosen.feedback,
         },
         source=source if kind == "video" else sound,
+        rids=lowest_first(rids),
     )
 
 

@@ -28,6 +28,7 @@ class LocalTransport:
 class AnsweredMedia:
     """What the relay accepts of one offered description. `extensions` maps URI → id as offered.
 
+    `rids` are the simulcast layers accepted of a publisher, in the order of the offer (RFC 8853 §5.3.2).
     A sender's description also has `msid` ("stream track") and its SSRCs; `rtx_ssrc` forms the FID group.
     """
 
@@ -38,6 +39,7 @@ class AnsweredMedia:
     ssrc: int | None = None
     rtx_ssrc: int | None = None
     cname: str | None = None
+    rids: tuple[str, ...] = ()
 
 
 def render_answer(
@@ -97,6 +99,8 @@ def _accepted(
         *(["a=rtcp-rsize"] if media.has_rtcp_rsize else []),  # Only when offered (RFC 5506 §5.1).
         *_format_lines(answer.formats),
         *_ssrc_lines(answer),
+        *(f"a=rid:{rid} recv" for rid in answer.rids),
+        *([f"a=simulcast:recv {';'.join(answer.rids)}"] if answer.rids else []),
     ]
     if has_candidates:
         lines += [f"a=candidate:{candidate}" for candidate in local.candidates]

@@ -16,6 +16,8 @@ from streaming.errors import SdpMalformed
 
 MEDIA_DESCRIPTIONS_MAX = 64
 MID = re.compile(r"[!-~]{1,64}")  # A token (RFC 5888 §4): it is repeated in the answer.
+RID_SEND = re.compile(r"a=rid:[A-Za-z0-9_-]{1,255} send( .*)?")
+SIMULCAST_SEND = re.compile(r"[: ]send ([A-Za-z0-9_\-~,;]+)")
 SSRC_LIMIT = 1 << 32
 PAYLOAD_TYPE_LIMIT = 1 << 7
 DTLS_ROLE_TO_SETUP = {"auto": "actpass", "client": "active", "server": "passive"}
@@ -36,7 +38,7 @@ class OfferedCodec:
 @dataclass(frozen=True, slots=True)
 class OfferedMedia:
     """One media description of an offer. `ssrc_pairs` holds (media, retransmission) of the FID groups (RFC
-    5576 §4.2)."""
+    5576 §4.2), `send_rids` the layers it wants to send at once, as offered (RFC 8853 §5.1)."""
 
     kind: str
     mid: str
@@ -51,6 +53,7 @@ class OfferedMedia:
     extensions: dict[str, int]
     ssrcs: tuple[int, ...]
     ssrc_pairs: tuple[tuple[int, int], ...]
+    send_rids: tuple[str, ...]
     setup: str | None
     fingerprints: tuple[tuple[str, str], ...]
     ufrag: str | None
@@ -127,6 +130,7 @@ def _media(media: aiortc_sdp.MediaDescription, lines: list[str]) -> OfferedMedia
         extensions={extension.uri: extension.id for extension in media.rtp.headerExtensions},
         ssrcs=tuple(entry.ssrc for entry in media.ssrc),
         ssrc_pairs=tuple((int(first), int(second)) for first, second in pairs),
+        send_rids=_send_rids(lines),
         setup=DTLS_ROLE_TO_SETUP[media.dtls.role] if media.dtls else None,
         fingerprints=tuple((entry.algorithm.lower(), entry.value) for entry in media.dtls.fingerprints)
         if media.dtls
@@ -134,6 +138,16 @@ def _media(media: aiortc_sdp.MediaDescription, lines: list[str]) -> OfferedMedia
         ufrag=media.ice.usernameFragment if media.ice else None,
         pwd=media.ice.password if media.ice else None,
     )
+
+
+def _send_rids(lines: list[str]) -> tuple[str, ...]:
+    """Return the first alternative of each simulcast stream that has an `a=rid:… send` (RFC 8851 §10)."""
+    defined = {line.removeprefix("a=rid:").split()[0] for line in lines if RID_SEND.fullmatch(line)}
+    simulcast = next((line for line in lines if line.startswith("a=simulcast:")), "")
+    found = SIMULCAST_SEND.search(simulcast)
+    streams = found.group(1).split(";") if found else []
+    rids = [stream.split(",")[0].removeprefix("~") for stream in streams]
+    return tuple(dict.fromkeys(rid for rid in rids if rid in defined))
 
 
 def _check_ranges(media: OfferedMedia) -> None:

@@ -1,0 +1,143 @@
+"""Real Chromium publishes three layers; aiortc, which forgives no broken frame, sees one stream that changes
+its size."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from playwright.async_api import Page
+
+from tests.support.aiortc_peers import Player, playing, use_loopback
+from tests.support.chromium import LOOPBACK_CANDIDATES, chromium
+from tests.support.media_node_live import LiveNode, live_node
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+WAIT_S = 60.0
+WIDTH, HEIGHT = 1280, 720
+PUBLISH = """
+async ([url, token, codec]) => {
+  const canvas = document.createElement("canvas");
+  canvas.width = 1280; canvas.height = 720;
+  const context = canvas.getContext("2d");
+  let count = 0;
+  setInterval(() => {
+    context.fillStyle = `hsl(${count++ % 360} 60% 50%)`;
+    context.fillRect(0, 0, 1280, 720);
+    context.fillStyle = "white";
+    context.fillRect((count * 7) % 1280, 300, 80, 80);
+  }, 50);
+  window.pc = new RTCPeerConnection();
+  const transceiver = pc.addTransceiver(canvas.captureStream(20).getVideoTracks()[0], {
+    direction: "sendonly",
+    sendEncodings: [
+      {rid: "l", scaleResolutionDownBy: 4, maxBitrate: 150000},
+      {rid: "m", scaleResolutionDownBy: 2, maxBitrate: 500000},
+      {rid: "h", maxBitrate: 1500000},
+    ],
+  });
+  const all = RTCRtpSender.getCapabilities("video").codecs;
+  const chosen = all.filter((entry) => [`video/${codec}`, "video/rtx"].includes(entry.mimeType));
+  transceiver.setCodecPreferences(chosen);
+  window.sender = transceiver.sender;
+  await pc.setLocalDescription();
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {"Content-Type": "application/sdp", Authorization: `Bearer ${token}`},
+    body: pc.localDescription.sdp,
+  });
+  const answer = await response.text();
+  if (response.status !== 201) throw new Error(`${response.status} ${answer}`);
+  await pc.setRemoteDescription({type: "answer", sdp: answer});
+  window.session_id = response.headers.get("Location").split("/").pop();
+}
+"""
+SET_ACTIVE = """
+async (wanted) => {
+  const parameters = sender.getParameters();
+  for (const encoding of parameters.encodings) encoding.active = wanted.includes(encoding.rid);
+  await sender.setParameters(parameters);
+}
+"""
+
+
+class Pictures:
+    """What a player decodes, by size; every frame is looked at."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+        self.sizes: list[tuple[int, int]] = []
+        self._grown = asyncio.Event()
+
+    async def watch(self) -> None:
+        """Decode for ever."""
+        last = -1
+        while True:
+            (frame,) = await self._player.frames("video", 1)
+            assert isinstance(frame, av.VideoFrame)
+            assert frame.pts is not None
+            assert frame.pts > last, "time goes on across layers"
+            last = frame.pts
+            self.sizes.append((frame.width, frame.height))
+            self._grown.set()
+
+    async def until_height(self, height: int) -> None:
+        """Wait until frames of this height come."""
+        async with asyncio.timeout(WAIT_S):
+            while not self.sizes or self.sizes[-1][1] != height:
+                self._grown.clear()
+                await self._grown.wait()
+
+
+@asynccontextmanager
+async def watching(player: Player) -> AsyncIterator[Pictures]:
+    """Decoded pictures of a player; whatever goes wrong with them fails the test."""
+    pictures = Pictures(player)
+    task = asyncio.create_task(pictures.watch())
+    try:
+        yield pictures
+        assert not task.done(), task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def simulcast(tmp_path: Path, codec: str) -> AsyncIterator[tuple[LiveNode, Page]]:
+    """A node, and a page that publishes three layers into `room`."""
+    async with live_node(tmp_path) as node, chromium(LOOPBACK_CANDIDATES) as browser:
+        page = await (await browser.new_context()).new_page()
+        await page.goto(node.url)
+        token = node.mint.mint("lecturer", "room")
+        await page.evaluate(PUBLISH, [f"{node.url}/whip/room?source=camera", token, codec])
+        yield node, page
+        await page.close()
+
+
+async def layers(node: LiveNode) -> dict[str, dict[str, Any]]:
+    """The engine's numbers of each layer, by rid."""
+    publications = (await node.control("GET", "/status"))["engine"]["publications"].values()
+    return {layer["rid"]: layer for entry in publications for layer in entry["layers"]}
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+async def test_a_viewer_follows_the_layers_without_a_broken_frame(
+    codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    use_loopback(monkeypatch)
+    async with simulcast(tmp_path, codec) as (node, page), playing(node) as player, watching(player) as seen:
+        await seen.until_height(HEIGHT)
+        await page.evaluate(SET_ACTIVE, ["l", "m"])
+        await seen.until_height(HEIGHT // 2)
+        await page.evaluate(SET_ACTIVE, ["l"])
+        await seen.until_height(HEIGHT // 4)
+        await page.evaluate(SET_ACTIVE, ["l", "m", "h"])
+        await seen.until_height(HEIGHT)
+        found = await layers(node)
+        assert list(found) == ["l", "m", "h"]
+        assert all(entry["packets"] > 0 and entry["lost"] == 0 for entry in found.values())
+    assert "failed to decode" not in caplog.text
