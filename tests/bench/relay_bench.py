@@ -1,11 +1,10 @@
-"""`make bench`: CPU a forwarded packet on `zhijian serve` against "the loop" of the same run.
+"""`make bench`: the relay of `zhijian serve` against "the loop" and the bars of its release, in one run.
 
-Writes build/bench/relay.json. The load is relay_swarm's (native, str0m, no code of ours on the far side),
-over public WHIP and WHEP. The server runs on core 0, the swarm on core 1; the server's idle CPU is
-subtracted; nothing is recorded. `burst` sends the nine packets of a frame at once, as encoders do;
-`spread` sends them evenly apart, which leaves nothing to batch.
+Writes build/bench/relay.json. The load is relay_swarm's (native, str0m) over public WHIP and WHEP. Server on
+core 0, swarm on core 1; the server's idle CPU is subtracted; nothing is recorded.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -13,87 +12,20 @@ import platform
 import statistics
 import subprocess
 import sys
-import tempfile
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench import bars, scenarios
+from tests.bench.bench_server import bench_server
 from tests.bench.chromium_joins import join_times_ms
-from tests.support.server import ZHIJIAN, RunningServer
+from tests.bench.dtls_context import measured_in_a_child
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "build" / "bench" / "relay.json"
-SWARM = ROOT / "target" / "release" / "relay_swarm"
-SERVER_CORE, SWARM_CORE = 0, 1
-CORE_LIMIT_PERCENT = 80.0
-RATIO_BAR, RSS_BAR_KB, JOIN_BAR_MS = 1.5, 150.0, 300.0
-SECONDS = 10
-# (viewers, pattern, frames of nine packets a second)
-RUNS = [(50, "burst", 100.0), (200, "burst", 30.0), (50, "spread", 100.0), (200, "spread", 30.0)]
-CHROMIUM_JOINS = 15
 
 Figures = dict[str, Any]
-
-
-def swarm(*words: object) -> Figures:
-    """One run of the load generator.
-
-    Raises: RuntimeError with what it said.
-    """
-    done = subprocess.run([SWARM, *map(str, words)], capture_output=True, text=True, check=False, timeout=600)
-    if done.returncode != 0:
-        raise RuntimeError(f"relay_swarm {words[0]}: {done.stderr.strip()}")
-    figures: Figures = json.loads(done.stdout)
-    return figures
-
-
-def token(server: RunningServer, room: str) -> str:
-    """A bearer token for a foreign tool, from the CLI. Such a room is neither recorded nor counted."""
-    command = [str(ZHIJIAN), "token", "--room", room, "--publish", "--watch"]
-    environment = os.environ | {"ZHIJIAN_DATA_DIR": str(server.data_dir)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def load(server: RunningServer, viewers: int, pattern: str, fps: float) -> Figures:
-    """Run the load; while server or swarm are too busy, again at half the rate (twice at most)."""
-    room = f"bench-{viewers}-{pattern}"
-    bearer = token(server, room)
-    assert server.process is not None
-    words: list[object] = ["load", "--whip", f"{server.url}/whip/{room}"]
-    words += ["--whep", f"{server.url}/whep/{room}", "--publish-token", bearer, "--watch-token", bearer]
-    words += ["--viewers", viewers, "--seconds", SECONDS, "--server-pid", server.process.pid]
-    words += ["--core", SWARM_CORE, "--spread", "yes" if pattern == "spread" else "no"]
-    first = figures = swarm(*words, "--fps", fps)
-    for attempt in (1, 2):
-        if max(figures["server_cpu_percent"], figures["swarm_cpu_percent"]) <= CORE_LIMIT_PERCENT:
-            break
-        figures = swarm(*words, "--fps", fps / 2**attempt)
-    # Every 64th packet is authenticated and decrypted by str0m, and its time stamp read.
-    if figures["sampled"] * 64 < 0.9 * figures["packets"]:
-        raise RuntimeError(f"the viewers could not open what they received: {figures}")
-    # Later attempts find memory that the first one left allocated.
-    return figures | {"rss_per_viewer_kb": first["rss_per_viewer_kb"]}
-
-
-def measure_pattern(server: RunningServer, viewers: int, pattern: str, fps: float) -> Figures:
-    """The load and, right after it, the loop with as many sockets."""
-    figures = load(server, viewers, pattern, fps)
-    loop = swarm("loop", "--receivers", viewers, "--core", SERVER_CORE, "--reader-core", SWARM_CORE)
-    ratio = figures["us_per_packet"] / loop["us_per_packet"]
-    print(
-        f"{viewers:>4} viewers, {pattern:<6} {figures['us_per_packet']:.2f} µs/packet,"
-        f" loop {loop['us_per_packet']:.2f}, ratio {ratio:.2f}, {figures['packets_per_s']:,.0f} packets/s,"
-        f" missing {figures['missing']},"
-        f" delay p50 {figures['delay_us_p50'] / 1000:.1f} ms, {figures['rss_per_viewer_kb']:.0f} KB/viewer",
-        flush=True,
-    )
-    return {
-        "pattern": pattern,
-        "ratio": round(ratio, 3),
-        "loop_us": loop["us_per_packet"],
-        # True means that something else was running: the figures are then an upper bound.
-        "is_core_over_limit": max(figures["core_busy_percent"]) > CORE_LIMIT_PERCENT,
-        **figures,
-    }
 
 
 def machine() -> Figures:
@@ -105,6 +37,7 @@ def machine() -> Figures:
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "load_average_before": [round(load, 2) for load in os.getloadavg()],
     }
 
 
@@ -115,57 +48,81 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def chromium_joins(server: RunningServer) -> Figures:
+def chromium_joins(joins: int) -> Figures:
     """Join to first frame in Chromium, in ms; free to use every core."""
-    room = "bench-chromium"
-    times = asyncio.run(join_times_ms(server.url, room, token(server, room), CHROMIUM_JOINS))
+    with bench_server(os.sched_getaffinity(0), workers=0) as server:
+        room = "bench-chromium"
+        times = asyncio.run(join_times_ms(server.url, room, server.room_token(room), joins))
     return {"p50": round(statistics.median(times), 1), "max": round(max(times), 1), "joins": len(times)}
 
 
-def verdict(report: Figures) -> list[str]:
-    """One line a bar of the issue."""
-    worst = max(run["ratio"] for run in report["runs"])
-    heaviest = max(run["rss_per_viewer_kb"] for run in report["runs"])
-    join = report["chromium_join_ms"]["p50"]
-    return [
-        f"{'met   ' if value <= bar else 'MISSED'} {name}: {value:.2f} (bar {bar:g})"
-        for name, value, bar in (
-            ("CPU a packet, times the loop, worst run", worst, RATIO_BAR),
-            ("KB of memory a viewer, worst run", heaviest, RSS_BAR_KB),
-            ("ms from offer to first frame in Chromium, median", join, JOIN_BAR_MS),
-        )
+def measure(scale: scenarios.Scale) -> Figures:
+    """Everything, one after the other."""
+    started = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"[{time.monotonic() - started:5.0f} s] {what}", flush=True)
+
+    report: Figures = {
+        "machine": machine(),
+        "commit": commit(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "audience": scale.audience,
+    }
+    say("memory of a DTLS context")
+    report["dtls_context_kb"] = measured_in_a_child()
+    say(f"one worker, {scale.audience} viewers")
+    report["full_house"] = scenarios.full_house(scale)
+    report["ladder"] = []
+    for viewers in scale.ladder:
+        say(f"one worker, {viewers} viewers")
+        report["ladder"].append(scenarios.ladder(viewers, scale))
+    say(f"two workers, {scale.audience} viewers")
+    report["two_workers"] = scenarios.two_workers(scale)
+    say("joins in Chromium")
+    report["chromium_join_ms"] = chromium_joins(scale.chromium_joins)
+    say("done")
+    return report
+
+
+def table(report: Figures) -> list[str]:
+    """The figures behind the bars, a line a window."""
+    windows = [
+        ("full house", name, report["full_house"][name]) for name in ("burst", "equal", "single", "delay")
     ]
+    windows += [("full house", name, report["full_house"][name]) for name in ("overload", "recovered")]
+    for rung in report["ladder"]:
+        windows += [("ladder", name, rung[name]) for name in ("burst", "single")]
+        windows += [("ladder", "delay", figures) for figures in rung.get("delays", ())]
+    windows.append(("two workers", "burst", report["two_workers"]["burst"]))
+    return [_line(where, name, figures) for where, name, figures in windows]
+
+
+def _line(where: str, name: str, figures: Figures) -> str:
+    delay = figures.get("engine_delay") or {}
+    return (
+        f"{where:<11} {name:<9} {figures['viewers']:>3} viewers {figures['packets_per_s']:>8,.0f} packets/s"
+        f" {figures['us_per_packet']:5.2f} µs  server {figures['server_cpu_percent']:3.0f} %"
+        f"  swarm {figures['swarm_cpu_percent']:3.0f} %  engine p99 {delay.get('p99_us') or 0:7.0f} µs"
+        f"{'  (something else was running)' if figures.get('is_core_over_limit') else ''}"
+    )
 
 
 def main() -> int:
-    cores = os.sched_getaffinity(0)
-    if len(cores) < 2:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small and short, to try the bench itself")
+    arguments = parser.parse_args()
+    if len(os.sched_getaffinity(0)) < 2:
         print("the benchmark needs two cores: one for the server, one for the load", file=sys.stderr)
         return 1
-    runs = []
-    for run in RUNS:
-        # A server each, so that memory a viewer is not hidden by what an earlier run left allocated.
-        with tempfile.TemporaryDirectory(prefix="zhijian-bench-") as folder:
-            os.sched_setaffinity(0, {SERVER_CORE})
-            with RunningServer(Path(folder) / "data", demo=False) as server:
-                runs.append(measure_pattern(server, *run))
-    os.sched_setaffinity(0, cores)
-    with (
-        tempfile.TemporaryDirectory(prefix="zhijian-bench-") as folder,
-        RunningServer(Path(folder) / "data", demo=False) as server,
-    ):
-        joins = chromium_joins(server)
-    loop_us = statistics.median(run["loop_us"] for run in runs)
-    report = {
-        "machine": machine(),
-        "commit": commit(),
-        "loop_us": loop_us,
-        "runs": runs,
-        "chromium_join_ms": joins,
-    }
+    report = measure(scenarios.QUICK if arguments.quick else scenarios.FULL)
+    report["bars"] = bars.verdict(report)
+    report["loop_us"], report["gso_loop_us"] = bars.loop_us(report), bars.loop_us(report, gso=True)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(*verdict(report), f"written: {REPORT.relative_to(ROOT)}", sep="\n")
+    print(*table(report), sep="\n")
+    print(f"loop {report['loop_us']:.2f} µs, GSO loop {report['gso_loop_us']:.2f} µs a packet")
+    print(*bars.lines(report["bars"]), f"written: {REPORT.relative_to(ROOT)}", sep="\n")
     return 0
 
 

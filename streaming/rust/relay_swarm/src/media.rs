@@ -1,8 +1,10 @@
 //! Synthetic H.264-looking RTP payloads: right NAL headers, a sender's timestamp, filler. Nobody can decode them.
 
+use std::str::FromStr;
+
 /// Packets of a frame.
 pub const PACKETS_PER_FRAME: usize = 9;
-/// Bytes of an RTP payload.
+/// Bytes of an RTP payload, of the larger ones where they differ.
 pub const PAYLOAD_LEN: usize = 1100;
 
 const FU_A_REFERENCE: u8 = 0x7c;
@@ -18,9 +20,39 @@ pub const PARAMETER_SETS: &[u8] = &[
     0x68, 0xce, 0x3c, 0x80,
 ];
 
+/// How a frame is cut into packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sizes {
+    /// All alike.
+    Equal,
+    /// As Chromium cuts: the first half one byte shorter.
+    Chromium,
+}
+
+impl FromStr for Sizes {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "equal" => Ok(Self::Equal),
+            "chromium" => Ok(Self::Chromium),
+            _ => Err(()),
+        }
+    }
+}
+
+impl Sizes {
+    fn payload_len(self, number: usize) -> usize {
+        match self {
+            Self::Chromium if number < PACKETS_PER_FRAME / 2 => PAYLOAD_LEN - 1,
+            _ => PAYLOAD_LEN,
+        }
+    }
+}
+
 /// The payload of packet `number` of a frame, stamped with the sender's monotonic nanoseconds.
-pub fn fragment(number: usize, key_frame: bool, stamp: u64) -> Vec<u8> {
-    let mut payload = vec![0xa5; PAYLOAD_LEN];
+pub fn fragment(number: usize, key_frame: bool, sizes: Sizes, stamp: u64) -> Vec<u8> {
+    let mut payload = vec![0xa5; sizes.payload_len(number)];
     let start = if number == 0 { 0x80 } else { 0 };
     let end = if number + 1 == PACKETS_PER_FRAME {
         0x40
@@ -50,8 +82,21 @@ mod tests {
 
     #[test]
     fn a_stamp_is_read_back_and_filler_has_none() {
-        assert_eq!(stamp(&fragment(3, false, 77)), Some(77));
+        assert_eq!(stamp(&fragment(3, false, Sizes::Equal, 77)), Some(77));
         assert_eq!(stamp(PARAMETER_SETS), None);
         assert_eq!(stamp(&[]), None);
+    }
+
+    #[test]
+    fn chromium_sizes_differ_by_one_byte_the_smaller_ones_first() {
+        let lengths = |sizes| {
+            (0..PACKETS_PER_FRAME).map(move |number| fragment(number, false, sizes, 0).len())
+        };
+        let smaller = lengths(Sizes::Chromium)
+            .take_while(|len| *len == 1099)
+            .count();
+        assert_eq!(smaller, 4);
+        assert!(lengths(Sizes::Chromium).skip(4).all(|len| len == 1100));
+        assert!(lengths(Sizes::Equal).all(|len| len == 1100));
     }
 }

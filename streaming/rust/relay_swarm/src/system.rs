@@ -42,24 +42,46 @@ fn clock(id: libc::clockid_t) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// CPU seconds (user and system, all threads) of a process, from /proc/PID/stat.
+/// CPU seconds of a process, all threads, by the clock that [`thread_cpu_nanos`] reads for a thread.
 pub fn process_cpu_seconds(pid: u32) -> Result<f64, Failure> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The command name may hold anything; the fields begin behind its closing parenthesis.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields
-        .get(11..13)
-        .ok_or("short /proc/PID/stat")?
-        .iter()
-        .filter_map(|text| text.parse::<f64>().ok())
-        .sum();
-    // SAFETY: sysconf has no preconditions.
-    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    Ok(ticks / per_second as f64)
+    let mut id: libc::clockid_t = 0;
+    // SAFETY: `id` is valid for the write.
+    let outcome = unsafe { libc::clock_getcpuclockid(pid as libc::pid_t, &mut id) };
+    if outcome != 0 {
+        return Err(format!("process {pid}: {}", io::Error::from_raw_os_error(outcome)).into());
+    }
+    Ok(clock(id) as f64 / 1e9)
+}
+
+/// CPU seconds of each thread of a process: `(thread id, name, seconds)`.
+pub fn thread_cpu_seconds(pid: u32) -> Result<Vec<(String, String, f64)>, Failure> {
+    let mut threads = Vec::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let folder = entry?.path();
+        // A thread may end while we look.
+        let (Ok(name), Ok(times)) = (
+            fs::read_to_string(folder.join("comm")),
+            fs::read_to_string(folder.join("schedstat")),
+        ) else {
+            continue;
+        };
+        let nanos = times.split(' ').next().and_then(|word| word.parse().ok());
+        let id = folder
+            .file_name()
+            .map(|id| id.to_string_lossy().into_owned());
+        threads.push((
+            id.unwrap_or_default(),
+            name.trim().to_owned(),
+            nanos.unwrap_or(0.0) / 1e9,
+        ));
+    }
+    Ok(threads)
+}
+
+/// Threads and open descriptors of a process.
+pub fn process_holdings(pid: u32) -> Result<(usize, usize), Failure> {
+    let count = |folder: &str| fs::read_dir(format!("/proc/{pid}/{folder}")).map(Iterator::count);
+    Ok((count("task")?, count("fd")?))
 }
 
 /// Resident memory of a process in KB.
@@ -128,18 +150,24 @@ impl Epoll {
         .map(|_| ())
     }
 
-    /// Appends the ready tokens to `ready`; waits up to `timeout`, rounded up to milliseconds.
+    /// Appends the ready tokens to `ready`; waits up to `timeout`, to the nanosecond (epoll_pwait2, Linux 5.11).
     pub fn wait(&mut self, timeout: Duration, ready: &mut Vec<usize>) -> io::Result<()> {
-        let millis = timeout.as_micros().div_ceil(1000) as libc::c_int;
-        // SAFETY: the buffer is valid for as many events as said.
+        let time = libc::timespec {
+            tv_sec: timeout.as_secs() as libc::time_t,
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        // SAFETY: the buffer is valid for as many events as said, `time` lives for the call, no signal mask is given.
         let count = unsafe {
-            libc::epoll_wait(
+            libc::syscall(
+                libc::SYS_epoll_pwait2,
                 self.fd,
                 self.events.as_mut_ptr(),
                 self.events.len() as libc::c_int,
-                millis,
+                &time,
+                std::ptr::null::<libc::sigset_t>(),
+                0usize,
             )
-        };
+        } as libc::c_int;
         match check(count) {
             Ok(count) => {
                 ready.extend(
@@ -162,40 +190,48 @@ impl Drop for Epoll {
     }
 }
 
-/// Buffers for one recvmmsg call.
+/// Buffers for one recvmmsg call. The headers point into them once and for all: boxed slices do not move.
 pub struct Batch {
-    buffers: Vec<[u8; DATAGRAM]>,
-    lengths: Vec<usize>,
+    buffers: Box<[[u8; DATAGRAM]]>,
+    _vectors: Box<[libc::iovec]>,
+    messages: Box<[libc::mmsghdr]>,
+    count: usize,
 }
 
 impl Batch {
     /// Empty buffers.
     pub fn new() -> Self {
-        Self {
-            buffers: vec![[0; DATAGRAM]; BATCH],
-            lengths: Vec::with_capacity(BATCH),
-        }
-    }
-
-    /// Receives what waits on a non-blocking socket; `false` when nothing did.
-    pub fn receive(&mut self, socket: &impl AsRawFd) -> io::Result<bool> {
-        self.lengths.clear();
-        let mut vectors: [libc::iovec; BATCH] = std::array::from_fn(|slot| libc::iovec {
-            iov_base: self.buffers[slot].as_mut_ptr().cast(),
-            iov_len: DATAGRAM,
-        });
-        let mut messages: [libc::mmsghdr; BATCH] = std::array::from_fn(|slot| {
+        let mut buffers = vec![[0; DATAGRAM]; BATCH].into_boxed_slice();
+        let mut vectors: Box<[libc::iovec]> = buffers
+            .iter_mut()
+            .map(|buffer| libc::iovec {
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: DATAGRAM,
+            })
+            .collect();
+        let messages = vectors.iter_mut().map(|vector| {
             // SAFETY: mmsghdr is plain data for which zero is valid.
             let mut message: libc::mmsghdr = unsafe { mem::zeroed() };
-            message.msg_hdr.msg_iov = &mut vectors[slot];
+            message.msg_hdr.msg_iov = vector;
             message.msg_hdr.msg_iovlen = 1;
             message
         });
-        // SAFETY: every message points at one vector, every vector at a buffer of its length; all outlive the call.
+        Self {
+            messages: messages.collect(),
+            _vectors: vectors,
+            buffers,
+            count: 0,
+        }
+    }
+
+    /// Receives what waits on a socket, at most a batch; `true` when the batch is full, so that more may wait.
+    pub fn receive(&mut self, socket: &impl AsRawFd) -> io::Result<bool> {
+        self.count = 0;
+        // SAFETY: every message points at one vector, every vector at a buffer of its length; all belong to `self`.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                messages.as_mut_ptr(),
+                self.messages.as_mut_ptr(),
                 BATCH as u32,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
@@ -203,23 +239,20 @@ impl Batch {
         };
         match check(count) {
             Ok(count) => {
-                self.lengths.extend(
-                    messages[..count as usize]
-                        .iter()
-                        .map(|message| message.msg_len as usize),
-                );
-                Ok(count > 0)
+                self.count = count as usize;
+                Ok(self.count == BATCH)
             }
             Err(error)
                 if matches!(
                     error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    // Refused: a peer that went away; the loss shows in the numbers.
+                    io::ErrorKind::WouldBlock
+                        | io::ErrorKind::Interrupted
+                        | io::ErrorKind::ConnectionRefused
                 ) =>
             {
                 Ok(false)
             }
-            // A peer that went away: the loss shows in the numbers.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -228,9 +261,54 @@ impl Batch {
     pub fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
         self.buffers
             .iter()
-            .zip(&self.lengths)
-            .map(|(buffer, len)| &buffer[..*len])
+            .zip(&self.messages[..self.count])
+            .map(|(buffer, message)| &buffer[..message.msg_len as usize])
     }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+}
+
+/// Sends `bytes` as datagrams of `segment` octets, the last may be shorter, in one call (UDP GSO, Linux 4.18).
+pub fn send_segmented(
+    socket: &impl AsRawFd,
+    to: std::net::SocketAddr,
+    bytes: &[u8],
+    segment: u16,
+) -> io::Result<()> {
+    let address = socket2::SockAddr::from(to);
+    // SAFETY: plain data for which zero is valid.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    let mut vector = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // Aligned as a control message has to be.
+    let mut control = [0u64; 4];
+    message.msg_name = address.as_ptr().cast_mut().cast();
+    message.msg_namelen = address.len();
+    message.msg_iov = &mut vector;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    // SAFETY: the control buffer is longer than one message with a u16; everything pointed to outlives the call,
+    // and the kernel only reads the address and the bytes.
+    let outcome = unsafe {
+        message.msg_controllen = libc::CMSG_SPACE(mem::size_of::<u16>() as u32) as usize;
+        let header = libc::CMSG_FIRSTHDR(&message);
+        (*header).cmsg_level = libc::SOL_UDP;
+        (*header).cmsg_type = libc::UDP_SEGMENT;
+        (*header).cmsg_len = libc::CMSG_LEN(mem::size_of::<u16>() as u32) as usize;
+        libc::CMSG_DATA(header)
+            .cast::<u16>()
+            .write_unaligned(segment);
+        libc::sendmsg(socket.as_raw_fd(), &message, 0)
+    };
+    if outcome < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 fn check(outcome: libc::c_int) -> io::Result<libc::c_int> {

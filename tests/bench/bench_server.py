@@ -1,0 +1,101 @@
+"""`zhijian serve` under measurement: pinned to cores, its tokens, its numbers from the control API."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+
+from lecture_api.core.clock import SystemClock
+from lecture_api.core.room_tokens import RoomTokenMinter
+from tests.support.server import RunningServer
+
+TOKEN_LIFE = timedelta(hours=2)
+QUANTILES = (0.5, 0.99)
+
+
+class BenchServer:
+    """A server without demo data. Rooms known only from tokens are neither recorded nor counted."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self._server = server
+        self._minter = RoomTokenMinter(server.data_dir / "keys", SystemClock())
+        self._http = httpx.Client(base_url=server.url, trust_env=False, timeout=30)
+        self.url = server.url
+
+    @property
+    def pid(self) -> int:
+        """The process whose CPU and memory are measured."""
+        assert self._server.process is not None
+        return self._server.process.pid
+
+    def room_token(self, room: str) -> str:
+        """May publish and watch."""
+        return self._minter.mint(room=room, participant="bench", grants=["publish", "watch"], ttl=TOKEN_LIFE)
+
+    def status(self) -> dict[str, Any]:
+        """`GET /control/status`: sessions, the engine's stats()."""
+        headers = {"Authorization": f"Bearer {self._minter.control_token()}"}
+        response = self._http.get("/control/status", headers=headers)
+        response.raise_for_status()
+        status: dict[str, Any] = response.json()
+        return status
+
+    def engine(self) -> dict[str, Any]:
+        """The engine's numbers, at most 250 ms old."""
+        numbers: dict[str, Any] = self.status()["engine"]
+        return numbers
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
+
+@contextmanager
+def bench_server(cores: set[int], *, workers: int) -> Iterator[BenchServer]:
+    """A fresh server on these cores: memory a viewer must not hide in what an earlier run left allocated."""
+    before = os.sched_getaffinity(0)
+    with TemporaryDirectory(prefix="zhijian-bench-") as folder:
+        # Only what is started now inherits the cores; the threads of this process go on where they were.
+        os.sched_setaffinity(0, cores)
+        running = RunningServer(
+            Path(folder) / "data", demo=False, settings={"ZHIJIAN_MEDIA_WORKERS": str(workers)}
+        )
+        try:
+            running.start()
+        finally:
+            os.sched_setaffinity(0, before)
+        try:
+            server = BenchServer(running)
+            try:
+                yield server
+            finally:
+                server.close()
+        finally:
+            running.__exit__(None, None, None)
+
+
+def delay_between(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The engine's added delay (kernel receive time to the return of the last send) of what lies between two
+    stats(): µs at p50 and p99, from the histogram's buckets; `since` says "start" when there are none."""
+    histogram = after["forward_delay_us"]
+    if "buckets" not in histogram:
+        return {"p50_us": histogram["p50"], "p99_us": histogram["p99"], "since": "start"}
+    earlier = dict(before["forward_delay_us"]["buckets"])
+    counts = [(upper, count - earlier.get(upper, 0)) for upper, count in histogram["buckets"]]
+    total = sum(count for _, count in counts)
+    if not total:
+        return {"p50_us": None, "p99_us": None, "since": "span"}
+    found = []
+    for share in QUANTILES:
+        seen = 0
+        for upper, count in sorted(counts):
+            seen += count
+            if seen >= share * total:
+                found.append(upper)
+                break
+    return {"p50_us": found[0], "p99_us": found[1], "since": "span"}
