@@ -21,6 +21,7 @@ def test_every_direct_dependency_is_imported_somewhere() -> None:
         "pydantic-settings": "pydantic_settings",
         "aiosqlite": "aiosqlite",
         "psycopg": "psycopg",
+        "prometheus-client": "prometheus_client",
     }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     sources = "\n".join(
