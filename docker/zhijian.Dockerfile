@@ -37,7 +37,7 @@ ENV PATH=/opt/zhijian/bin:$PATH \
     ZHIJIAN_HTTP_HOST=0.0.0.0
 USER 10001
 VOLUME ["/var/lib/zhijian"]
-EXPOSE 8000/tcp 8001/udp
+EXPOSE 8000/tcp 8001/udp 8001/tcp
 ENTRYPOINT ["tini", "--"]
 CMD ["zhijian", "serve"]
 HEALTHCHECK --interval=10s --timeout=3s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]

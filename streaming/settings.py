@@ -17,7 +17,10 @@ class StreamingSettings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="Directory for everything this installation keeps.")
     media_port: int = Field(
-        8001, ge=0, le=65535, description="UDP port of all media; 0 takes a free one (tests)."
+        8001,
+        ge=0,
+        le=65535,
+        description="Port of all media, UDP and TCP alike; 0 takes a free one (tests).",
     )
     media_addresses: AddressList = Field(
         (),

@@ -69,6 +69,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     for kind, name, host, port, variable in (
         (socket.SOCK_STREAM, "TCP", settings.http_host, settings.http_port, "ZHIJIAN_HTTP_PORT"),
         (socket.SOCK_DGRAM, "UDP", "127.0.0.1", media_port, "ZHIJIAN_MEDIA_PORT"),
+        (socket.SOCK_STREAM, "TCP", "127.0.0.1", media_port, "ZHIJIAN_MEDIA_PORT"),
     ):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
             try:

@@ -1,4 +1,4 @@
-"""`zhijian serve`: everything in one process, on one TCP and one UDP port, ready for people.
+"""`zhijian serve`: everything in one process, on one port for pages and one for media, ready for people.
 
 Ports are claimed before anything else, so that a second instance ends at once and says which one is taken.
 """
@@ -48,7 +48,7 @@ def serve(settings: Settings, *, with_demo: bool, console: Console) -> None:
     console.print("指尖 Zhijian", style="bold")
     with claim_data_dir(settings.data_dir):
         services = claim_media(settings)
-        console.print(f"  media        UDP port {StreamingSettings().media_port} on every address")
+        console.print(f"  media        UDP and TCP port {StreamingSettings().media_port} on every address")
         console.print(f"  {migrate(settings.database, settings.data_dir / 'backup', SystemClock().now())}")
         if with_demo:
             for line in demo.load_if_empty(settings):
@@ -178,9 +178,9 @@ def claim_media(settings: Settings) -> EmbeddedServices:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CannotServeError(
-                f"UDP port {media_port} is taken: stop what uses it, or set ZHIJIAN_MEDIA_PORT"
+                f"port {media_port} (UDP, TCP) is taken: stop what uses it, or set ZHIJIAN_MEDIA_PORT"
             ) from error
-        raise CannotServeError(f"cannot open media sockets on UDP port {media_port}: {error}") from error
+        raise CannotServeError(f"cannot open media sockets on port {media_port}: {error}") from error
 
 
 def _url(settings: Settings, port: int) -> str:

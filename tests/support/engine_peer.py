@@ -139,10 +139,15 @@ class Harness:
     """An engine on 127.0.0.1 with an ephemeral port, and everything it said so far."""
 
     def __init__(
-        self, *, addresses: list[str] | None = None, feed_path: str | None = None, **timings: int
+        self,
+        *,
+        addresses: list[str] | None = None,
+        port: int = 0,
+        feed_path: str | None = None,
+        **timings: int,
     ) -> None:
         self.engine = Engine(
-            addresses=addresses or ["127.0.0.1"], port=0, node_epoch="epoch-1", feed_path=feed_path,
+            addresses=addresses or ["127.0.0.1"], port=port, node_epoch="epoch-1", feed_path=feed_path,
             timings=json.dumps(timings) if timings else None,
         )  # fmt: skip
         self.address = self.engine.local_addresses()[0]

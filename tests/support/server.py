@@ -1,5 +1,6 @@
 """`zhijian serve` as a real process with its own ports and data, for tests that start, kill, restart it."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,11 +16,20 @@ import httpx
 ZHIJIAN = Path(sys.executable).parent / "zhijian"
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+def free_port() -> int:
     """Returns a port that was free on 127.0.0.1 a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_media_port() -> int:
+    """Returns a number that was free for UDP and TCP on 127.0.0.1 a moment ago: media takes both."""
+    while True:
+        port = free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class RunningServer:
@@ -28,7 +38,7 @@ class RunningServer:
     def __init__(self, data_dir: Path, *, demo: bool = True, settings: dict[str, str] | None = None) -> None:
         self.data_dir = data_dir
         self.http_port = free_port()
-        self.media_port = free_port(socket.SOCK_DGRAM)
+        self.media_port = free_media_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
         self._demo = demo

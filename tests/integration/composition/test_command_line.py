@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from lecture_api.composition.cli import app
 from streaming.tokens import JwtVerifier
-from tests.support.server import free_port
+from tests.support.server import free_media_port, free_port
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ZHIJIAN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ZHIJIAN_HTTP_PORT", str(free_port()))
-    monkeypatch.setenv("ZHIJIAN_MEDIA_PORT", str(free_port(socket.SOCK_DGRAM)))
+    monkeypatch.setenv("ZHIJIAN_MEDIA_PORT", str(free_media_port()))
     return tmp_path / "data"
 
 
@@ -118,15 +118,20 @@ def test_taken_tcp_port_ends_at_once_with_one_line(data: Path, monkeypatch: pyte
     assert not data.exists()
 
 
-def test_taken_udp_port_ends_at_once_and_names_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM], ids=["udp", "tcp"])
+def test_taken_media_port_ends_at_once_and_names_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch, kind: socket.SocketKind
+) -> None:
+    with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            other.listen()
         port = other.getsockname()[1]
         monkeypatch.setenv("ZHIJIAN_MEDIA_PORT", str(port))
         code, output = run("serve")
     assert code == 1
     assert output.strip().splitlines()[-1] == (
-        f"UDP port {port} is taken: stop what uses it, or set ZHIJIAN_MEDIA_PORT"
+        f"port {port} (UDP, TCP) is taken: stop what uses it, or set ZHIJIAN_MEDIA_PORT"
     )
 
 

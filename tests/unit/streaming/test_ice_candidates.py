@@ -46,13 +46,21 @@ def test_public_address_that_cannot_be_is_refused(entry: str) -> None:
         announced_addresses(LOCAL, [entry])
 
 
-def test_candidates_are_udp_hosts_with_falling_priorities() -> None:
+def test_every_address_is_a_udp_and_a_passive_tcp_candidate_with_falling_priorities() -> None:
     lines = [line.split() for line in candidate_lines(LOCAL)]
-    assert all(line[1:3] == ["1", "udp"] and line[6:] == ["typ", "host"] for line in lines)
+    over_udp, over_tcp = lines[: len(LOCAL)], lines[len(LOCAL) :]
+    assert all(line[1:3] == ["1", "udp"] and line[6:] == ["typ", "host"] for line in over_udp)
+    assert all(
+        line[1:3] == ["1", "tcp"] and line[6:] == ["typ", "host", "tcptype", "passive"] for line in over_tcp
+    )
+    for group in (over_udp, over_tcp):
+        assert [(line[4], int(line[5])) for line in group] == LOCAL
     priorities = [int(line[3]) for line in lines]
     assert priorities == sorted(set(priorities), reverse=True)
     assert priorities[0] == 2130706431
-    assert len({line[0] for line in lines}) == len(LOCAL)
+    # RFC 6544 §4.2 with type preference 90 and direction preference 4 (passive).
+    assert priorities[len(LOCAL)] == (90 << 24) + ((4 * 2**13 + 8191) << 8) + 255
+    assert len({line[0] for line in lines}) == 2 * len(LOCAL)
 
 
 def test_local_addresses_have_loopback_and_can_be_bound() -> None:

@@ -11,6 +11,7 @@ pub fn to_python(error: EngineError) -> PyErr {
     let message = error.to_string();
     match error {
         EngineError::Bind { source, .. }
+        | EngineError::Listen { source, .. }
         | EngineError::FeedSocket { source, .. }
         | EngineError::System(source) => os_error(&source, message),
         EngineError::InvalidArgument(_) => PyValueError::new_err(message),

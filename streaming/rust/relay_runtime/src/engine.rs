@@ -23,7 +23,7 @@ use crate::event::{EngineEvent, EventQueue};
 use crate::feed::{FeedServer, RecordingStats, handover};
 use crate::sys::{self, EventFd};
 use crate::worker::{Worker, WorkerCommand, WorkerStats};
-use crate::{socket, spec, stats};
+use crate::{spec, stats, tcp};
 
 /// How to start an engine.
 #[derive(Debug, Clone)]
@@ -50,6 +50,7 @@ pub struct Engine {
     events: Arc<EventQueue>,
     stats: Arc<Mutex<WorkerStats>>,
     recordings: Arc<Mutex<Vec<RecordingStats>>>,
+    tcp: tcp::TcpNumbers,
     failure: Arc<Mutex<Option<String>>>,
     threads: Mutex<Option<Vec<JoinHandle<()>>>>,
     feed_path: Option<PathBuf>,
@@ -64,8 +65,9 @@ impl Engine {
             .as_nanos() as u64;
         let seed = random_seed()?;
         let mut config = Config::new(settings.remb_bps, wall - sys::monotonic().min(wall), seed);
-        let limits = spec::timings(settings.timings.as_deref(), &mut config)?;
-        let sockets: Arc<[_]> = socket::bind_all(&settings.addresses, settings.port)?.into();
+        let (limits, tcp_limits) = spec::timings(settings.timings.as_deref(), &mut config)?;
+        let (sockets, listeners) = tcp::bind_with_listeners(&settings.addresses, settings.port)?;
+        let sockets: Arc<[_]> = sockets.into();
         let addresses = sockets
             .iter()
             .map(std::net::UdpSocket::local_addr)
@@ -73,6 +75,7 @@ impl Engine {
         let (commands, receiver) = unbounded();
         let wake = Arc::new(EventFd::new()?);
         let events = Arc::new(EventQueue::new()?);
+        let (tcp_server, tcp_port, tcp_numbers) = tcp::open(listeners, tcp_limits, wake.clone())?;
         let engine = Self {
             addresses,
             commands: commands.clone(),
@@ -80,6 +83,7 @@ impl Engine {
             events: events.clone(),
             stats: Arc::default(),
             recordings: Arc::default(),
+            tcp: tcp_numbers,
             failure: Arc::default(),
             threads: Mutex::new(Some(Vec::new())),
             feed_path: settings.feed_path.as_ref().map(PathBuf::from),
@@ -107,12 +111,14 @@ impl Engine {
             };
             engine.spawn("relay-feed", move || server.run())?;
         }
+        engine.spawn("relay-tcp", move || tcp_server.run())?;
         let worker = Worker {
             sockets,
             commands: receiver,
             wake,
             events,
             feed,
+            tcp: Some(tcp_port),
             stats: engine.stats.clone(),
             config,
         };
@@ -159,6 +165,7 @@ impl Engine {
         Ok(stats::to_json(
             &worker,
             &recordings,
+            self.tcp.read(),
             self.events.dtls_excess(),
         ))
     }

@@ -13,6 +13,14 @@ pub enum EngineError {
         /// Why.
         source: io::Error,
     },
+    /// A TCP listener beside a UDP socket could not be opened.
+    #[error("cannot listen on tcp {address}: {source}")]
+    Listen {
+        /// `ip:port`.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The feed socket could not be made.
     #[error("cannot listen on {path}: {source}")]
     FeedSocket {

@@ -1,4 +1,4 @@
-//! Sockets and threads around `relay_core`: one media thread, one feed thread, queues to and from Python.
+//! Sockets and threads around `relay_core`: one media thread, one TCP thread, one feed thread, queues to and from Python.
 //!
 //! `unsafe` lives in `sys` alone.
 #![deny(unsafe_code)]
@@ -14,6 +14,7 @@ pub mod spec;
 mod stats;
 #[allow(unsafe_code)]
 mod sys;
+mod tcp;
 mod worker;
 
 pub use engine::{Engine, EngineSettings};

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::error::EngineError;
 use crate::feed::RingLimits;
+use crate::tcp::TcpLimits;
 
 #[derive(Deserialize)]
 struct RawPublication {
@@ -75,6 +76,9 @@ struct RawTimings {
     delivered_ms: Option<u64>,
     feed_ring_ms: Option<u64>,
     feed_ring_bytes: Option<usize>,
+    tcp_first_check_ms: Option<u64>,
+    tcp_silence_ms: Option<u64>,
+    tcp_unchecked_per_address: Option<usize>,
 }
 
 /// A PublicationSpec.
@@ -135,10 +139,14 @@ pub fn slot(name: &str) -> Result<Slot, EngineError> {
 }
 
 /// Timings of tests over the defaults.
-pub fn timings(json: Option<&str>, config: &mut Config) -> Result<RingLimits, EngineError> {
+pub fn timings(
+    json: Option<&str>,
+    config: &mut Config,
+) -> Result<(RingLimits, TcpLimits), EngineError> {
     let raw: RawTimings =
         json.map_or_else(|| Ok(RawTimings::default()), |json| parse(json, "timings"))?;
     let mut limits = RingLimits::default();
+    let mut tcp = TcpLimits::default();
     let set = |target: &mut u64, value: Option<u64>| {
         if let Some(value) = value {
             *target = value * MILLISECOND;
@@ -148,9 +156,14 @@ pub fn timings(json: Option<&str>, config: &mut Config) -> Result<RingLimits, En
     set(&mut config.expire_timeout, raw.expire_ms);
     set(&mut config.stall_timeout, raw.stall_ms);
     set(&mut config.delivered_interval, raw.delivered_ms);
+    set(&mut tcp.first_check, raw.tcp_first_check_ms);
+    set(&mut tcp.silence, raw.tcp_silence_ms);
+    tcp.unchecked_per_address = raw
+        .tcp_unchecked_per_address
+        .unwrap_or(tcp.unchecked_per_address);
     set(&mut limits.age, raw.feed_ring_ms);
     limits.bytes = raw.feed_ring_bytes.unwrap_or(limits.bytes);
-    Ok(limits)
+    Ok((limits, tcp))
 }
 
 fn output(raw: RawOutput) -> Result<OutputSpec, EngineError> {

@@ -3,14 +3,22 @@
 use serde_json::{Map, Value, json};
 
 use crate::feed::RecordingStats;
+use crate::tcp::{FIRST_CONNECTION, TcpStats};
 use crate::worker::WorkerStats;
 
 /// Writes the snapshot.
-pub fn to_json(worker: &WorkerStats, recordings: &[RecordingStats], dtls_excess: u64) -> String {
+pub fn to_json(
+    worker: &WorkerStats,
+    recordings: &[RecordingStats],
+    tcp: TcpStats,
+    dtls_excess: u64,
+) -> String {
     let dropped = worker.relay.dropped;
     let sessions: Map<String, Value> = worker.relay.sessions.iter().map(|peer| {
         let value = json!({
-            "address": peer.address.map(|address| address.to_string()), "rtt_ms": peer.rtt_ms, "loss": peer.loss,
+            "address": peer.path.map(|path| path.1.to_string()),
+            "protocol": peer.path.map(|path| if path.0 < FIRST_CONNECTION { "udp" } else { "tcp" }),
+            "rtt_ms": peer.rtt_ms, "loss": peer.loss,
             "packets_out": peer.packets_out, "bytes_out": peer.bytes_out, "nack": peer.nack, "rtx": peer.rtx, "pli": peer.pli,
         });
         (peer.session.to_string(), value)
@@ -49,6 +57,10 @@ pub fn to_json(worker: &WorkerStats, recordings: &[RecordingStats], dtls_excess:
         "sessions": sessions,
         "publications": publications,
         "recordings": recordings,
+        "tcp": {
+            "open": tcp.open, "unchecked": tcp.unchecked, "accepted": tcp.accepted, "refused": tcp.refused,
+            "silent": tcp.silent, "dropped": tcp.dropped,
+        },
         "forward_delay_us": {
             "p50": worker.delay.quantile_us(0.5), "p99": worker.delay.quantile_us(0.99), "count": worker.delay.count(),
         },

@@ -16,6 +16,7 @@ use crate::delay::DelayHistogram;
 use crate::event::EventQueue;
 use crate::feed::FeedSender;
 use crate::sys::{self, BATCH, EventFd, Interest, ReceiveBatch};
+use crate::tcp::{FIRST_CONNECTION, TcpPort};
 
 /// How stale stats() may be.
 const STATS_INTERVAL: Nanos = 250 * MILLISECOND;
@@ -61,6 +62,8 @@ pub struct Worker {
     pub events: Arc<EventQueue>,
     /// The recorder feed, if there is one.
     pub feed: Option<FeedSender>,
+    /// ICE-TCP connections.
+    pub tcp: Option<TcpPort>,
     /// For stats().
     pub stats: Arc<Mutex<WorkerStats>>,
     /// Settings of the state machine.
@@ -69,6 +72,7 @@ pub struct Worker {
 
 struct Output {
     arena: SendArena,
+    tcp: Option<TcpPort>,
     events: Arc<EventQueue>,
     feed: Option<FeedSender>,
 }
@@ -81,7 +85,11 @@ impl Egress for Output {
         to: SocketAddr,
         write: impl FnOnce(&mut [u8]) -> usize,
     ) {
-        self.arena.datagram(socket, to, write);
+        if socket < FIRST_CONNECTION {
+            self.arena.datagram(socket, to, write);
+        } else if let Some(tcp) = &mut self.tcp {
+            tcp.datagram(socket, to, write);
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -98,6 +106,9 @@ impl Egress for Output {
 impl Output {
     fn flush(&mut self) {
         self.arena.flush();
+        if let Some(tcp) = &mut self.tcp {
+            tcp.flush();
+        }
         if let Some(feed) = &mut self.feed {
             feed.flush();
         }
@@ -114,6 +125,7 @@ impl Worker {
                 arena: SendArena::new(self.sockets.clone()),
                 events: self.events.clone(),
                 feed: self.feed.take(),
+                tcp: self.tcp.take(),
             },
             batch: ReceiveBatch::new(),
             delay: DelayHistogram::default(),
@@ -139,7 +151,8 @@ impl Worker {
             sys::poll(&interests, timeout, &mut ready)?;
             let now = sys::monotonic();
             idle += now - before;
-            if ready[0] {
+            let is_woken = ready[0];
+            if is_woken {
                 self.wake.clear();
             }
             // Commands first: a check may arrive right behind the `add_session` it needs.
@@ -151,6 +164,9 @@ impl Worker {
                     media.output.flush();
                     return Ok(());
                 }
+            }
+            if is_woken {
+                media.receive_from_connections(sys::monotonic());
             }
             for (index, _) in ready
                 .iter()
@@ -214,6 +230,24 @@ struct Media {
 }
 
 impl Media {
+    /// What arrived over TCP since the last time.
+    fn receive_from_connections(&mut self, now: Nanos) {
+        let Some(mut arrived) = self.output.tcp.as_mut().map(TcpPort::take) else {
+            return;
+        };
+        arrived.drain(|connection, remote, packet| match packet {
+            Some(packet) => {
+                self.relay
+                    .datagram(now, (connection, remote), packet, &mut self.output)
+            }
+            None => self.relay.close_path((connection, remote)),
+        });
+        self.relay.end_batch(now, &mut self.output);
+        if let Some(tcp) = &mut self.output.tcp {
+            tcp.give_back(arrived);
+        }
+    }
+
     fn receive(&mut self, socket: SocketIndex, fd: std::os::fd::RawFd) -> io::Result<()> {
         for _ in 0..BATCHES_PER_TURN {
             let count = match self.batch.receive(fd) {

@@ -127,6 +127,8 @@ impl Relay {
         }
         if outcome.regained {
             out.event(Event::ConsentRegained(session));
+        }
+        if outcome.regained || outcome.resumed {
             self.restart_outputs(session, now);
         }
     }

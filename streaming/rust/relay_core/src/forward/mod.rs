@@ -21,6 +21,7 @@ mod mirror;
 mod missing;
 mod model;
 mod output;
+mod paths;
 mod peer;
 mod publication;
 mod receive_stats;

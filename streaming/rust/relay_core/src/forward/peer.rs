@@ -8,13 +8,16 @@ use std::sync::Arc;
 use super::capture_clock::SourceTime;
 use super::command::SessionKeys;
 use super::egress::SocketIndex;
-use super::model::{Nanos, PublicationId, SessionId};
+use super::model::{MILLISECOND, Nanos, PublicationId, SessionId};
 use super::output::Output;
 use crate::error::SrtpError;
 use crate::srtp::SrtpContext;
 
 /// Addresses a session may have checked from; a phone has a handful of interfaces.
 const MAX_CHECKED: usize = 16;
+/// A selected path without a check for so long is left for one that has them, nominated or not: a NAT gave the peer a new address.
+/// Full agents check the selected pair every 5 s ± 20 % at the latest (RFC 7675 §5.1).
+const PATH_SILENCE: Nanos = 3500 * MILLISECOND;
 
 /// One ICE user name fragment and password of ours.
 #[derive(Clone)]
@@ -48,6 +51,8 @@ pub(crate) struct Peer {
     pub selected: Option<Path>,
     pub checked: Vec<Path>,
     pub last_check: Nanos,
+    /// The last check on the selected path.
+    pub selected_check: Nanos,
     pub consent: Consent,
     pub keys: Option<SessionKeys>,
     pub sending: Option<SrtpContext>,
@@ -84,6 +89,8 @@ pub(crate) struct PeerCounters {
 pub(crate) struct CheckOutcome {
     pub selected: bool,
     pub regained: bool,
+    /// There was consent, but no path: the selected one was closed.
+    pub resumed: bool,
     /// An address that was forgotten to make room.
     pub evicted: Option<Path>,
 }
@@ -104,6 +111,7 @@ impl Peer {
             selected: None,
             checked: Vec::new(),
             last_check: now,
+            selected_check: now,
             consent: Consent::Never,
             keys: None,
             sending: None,
@@ -144,16 +152,22 @@ impl Peer {
             }
             self.checked.push(path);
         }
-        let moves = use_candidate || self.selected.is_none() || regained;
+        let resumed = self.selected.is_none() && self.consent == Consent::Given;
+        let is_silent = now.saturating_sub(self.selected_check) >= PATH_SILENCE;
+        let moves = use_candidate || self.selected.is_none() || regained || is_silent;
         let selected = moves && self.selected != Some(path);
         if moves {
             self.selected = Some(path);
+        }
+        if self.selected == Some(path) {
+            self.selected_check = now;
         }
         self.last_check = now;
         self.consent = Consent::Given;
         CheckOutcome {
             selected,
             regained,
+            resumed,
             evicted,
         }
     }
@@ -167,6 +181,14 @@ impl Peer {
             self.consent = Consent::Given;
         }
         regained
+    }
+
+    /// A path is gone; if it was the selected one, the next check selects.
+    pub fn forget_path(&mut self, path: Path) {
+        self.checked.retain(|known| *known != path);
+        if self.selected == Some(path) {
+            self.selected = None;
+        }
     }
 
     /// Takes keys into use. The same keys again change nothing: starting their counters anew would repeat nonces.
@@ -193,6 +215,7 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::SECOND;
     use super::*;
 
     fn path(port: u16) -> Path {
@@ -217,6 +240,35 @@ mod tests {
         assert!(peer.on_check(path(2), true, 3).selected);
         assert!(!peer.on_check(path(2), true, 4).selected);
         assert_eq!(peer.path(), Some(path(2)));
+    }
+
+    #[test]
+    fn a_check_from_elsewhere_selects_once_the_selected_path_is_silent() {
+        let mut peer = peer();
+        peer.on_check(path(1), true, SECOND);
+        peer.on_check(path(1), false, 2 * SECOND);
+        assert!(
+            !peer
+                .on_check(path(2), false, 2 * SECOND + PATH_SILENCE - 1)
+                .selected
+        );
+        assert!(
+            peer.on_check(path(2), false, 2 * SECOND + PATH_SILENCE)
+                .selected
+        );
+        assert!(!peer.on_check(path(1), false, 6 * SECOND).selected);
+    }
+
+    #[test]
+    fn a_closed_path_is_not_sent_to_and_the_next_check_selects() {
+        let mut peer = peer();
+        peer.on_check(path(1), true, 1);
+        peer.forget_path(path(2));
+        assert_eq!(peer.path(), Some(path(1)));
+        peer.forget_path(path(1));
+        assert_eq!((peer.path(), peer.checked.len()), (None, 0));
+        let outcome = peer.on_check(path(2), false, 2);
+        assert!(outcome.selected && outcome.resumed && !outcome.regained);
     }
 
     #[test]

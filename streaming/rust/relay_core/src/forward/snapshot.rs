@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::egress::SocketIndex;
 use super::ladder::Ladder;
 use super::model::{MILLISECOND, Nanos};
 use super::publication::Publication;
@@ -55,7 +56,7 @@ impl DropCounters {
 )]
 pub struct PeerStats {
     pub session: u64,
-    pub address: Option<SocketAddr>,
+    pub path: Option<(SocketIndex, SocketAddr)>,
     pub rtt_ms: Option<f64>,
     pub loss: f64,
     pub packets_out: u64,
@@ -117,7 +118,7 @@ impl Relay {
     pub fn snapshot(&self, now: Nanos) -> Snapshot {
         let sessions = self.peers.values().map(|peer| PeerStats {
             session: peer.id.0,
-            address: peer.selected.map(|path| path.1),
+            path: peer.selected,
             rtt_ms: peer.rtt.map(|rtt| rtt as f64 / MILLISECOND as f64),
             loss: peer.loss,
             packets_out: peer.counters.packets_out,
