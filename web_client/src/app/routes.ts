@@ -37,5 +37,6 @@ export const routes: RouteRecordRaw[] = [
   { path: '/gatherings/:id/studio', name: 'studio', props: true, component: () => import('@/features/studio/StudioPage.vue'), meta: { title: 'shell.studio', frame: 'theatre' } },
   { path: '/gatherings/:id/roll', name: 'roll', props: true, component: () => import('@/features/roll/RollPage.vue'), meta: { title: 'shell.roll', frame: 'shell' } },
   { path: '/administration', children: administration },
+  { path: '/diagnose', name: 'diagnose', component: () => import('@/features/diagnose/DiagnosePage.vue'), meta: { title: 'diagnose.title', frame: 'shell', open: true } },
   { path: '/:rest(.*)*', name: 'not-found', component: () => import('./NotFoundPage.vue'), meta: { title: 'states.not_found.title', frame: 'shell', open: true } },
 ]

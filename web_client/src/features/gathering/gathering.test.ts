@@ -14,7 +14,7 @@ import { useAnnounced } from './useAnnounced'
 
 /** The real names and addresses, without the real pages. */
 const nothing = { render: () => null }
-const pages = [['home', '/'], ['record', '/record'], ['gathering', '/gatherings/:id'], ['studio', '/gatherings/:id/studio'], ['edit-gathering', '/administration/gatherings/:id']].map(([name, path]) => ({ name: name ?? '', path: path ?? '', component: nothing }))
+const pages = [['home', '/'], ['record', '/record'], ['gathering', '/gatherings/:id'], ['studio', '/gatherings/:id/studio'], ['edit-gathering', '/administration/gatherings/:id'], ['diagnose', '/diagnose']].map(([name, path]) => ({ name: name ?? '', path: path ?? '', component: nothing }))
 const router = createRouter({ history: createMemoryHistory(), routes: pages })
 const global = { plugins: [i18n, router] }
 const ref_ = (name: string) => ({ id: name, name })

@@ -10,7 +10,7 @@ import { recorderHealth, recorderTone, uplinkHealth, uplinkTone } from './health
 
 /** The real names and addresses, without the real pages. */
 const nothing = { render: () => null }
-const pages = [['home', '/'], ['record', '/record'], ['gathering', '/gatherings/:id'], ['studio', '/gatherings/:id/studio'], ['edit-gathering', '/administration/gatherings/:id']].map(([name, path]) => ({ name: name ?? '', path: path ?? '', component: nothing }))
+const pages = [['home', '/'], ['record', '/record'], ['gathering', '/gatherings/:id'], ['studio', '/gatherings/:id/studio'], ['edit-gathering', '/administration/gatherings/:id'], ['diagnose', '/diagnose']].map(([name, path]) => ({ name: name ?? '', path: path ?? '', component: nothing }))
 const global = { plugins: [i18n, createRouter({ history: createMemoryHistory(), routes: pages })] }
 const recorder = { state: 'recording', last_part_age_ms: 400, disk_free_ratio: 0.5, warnings: [] as string[] }
 const report = (over: Partial<typeof recorder> | null = {}): StudioReport => ({ viewers: 1, peak_viewers: 1, uplink: null, publications: [], recorder: over === null ? null : { ...recorder, ...over } })
