@@ -1,6 +1,7 @@
 """`/control/events` and `/control/status`: what happened on this node and how it is
 (docs/protocol/media_node.md)."""
 
+import asyncio
 import json
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -83,6 +84,8 @@ class NodeControl:
                     for host, port in services.announced
                 ],
                 "sessions": len(services.registry),
+                # Of the whole process; a soak watches that they do not pile up.
+                "tasks": len(asyncio.all_tasks()),
                 "engine": json.loads(services.engine.stats()),
             }
         )
