@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from streaming.control.metrics import metrics_routes
 from streaming.control.node import NodeControl
 from streaming.control.rooms import RoomControl
 from streaming.dtls.aiortc_server import AiortcDtlsServer
@@ -81,6 +82,10 @@ class MediaNode:
             life_cycle=self._life_cycle,
             events=self._events,
             verifier=token_verifier,
+            clock=clock,
+            metrics_token=settings.media_metrics_token.get_secret_value()
+            if settings.media_metrics_token
+            else None,
         )
         self._is_running = False
 
@@ -147,6 +152,7 @@ def app_of(node: MediaNode) -> Starlette:
             *whep_routes(node.services),
             *RoomControl(node.services).routes(),
             *NodeControl(node.services).routes(),
+            *metrics_routes(node.services),
         ],
         middleware=[Middleware(CorsHeaders)],
         exception_handlers={

@@ -4,7 +4,7 @@ read elsewhere."""
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 AddressList = Annotated[tuple[str, ...], NoDecode]
@@ -60,6 +60,12 @@ class StreamingSettings(BaseSettings):
         description="PEM file with the public key (or keys) of room tokens; "
         "default `keys/room_token.pub.pem` in the data directory.",
     )
+    media_metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Bearer token with which Prometheus may read `/metrics`, and nothing else; "
+        "without it only control tokens may.",
+    )
     media_http_host: str = Field(
         "127.0.0.1", description="Address of the HTTP interface when the media node runs apart."
     )
@@ -73,6 +79,11 @@ class StreamingSettings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("media_metrics_token", mode="before")
+    @classmethod
+    def _none_when_empty(cls, value: object) -> object:
+        return value or None
 
     @property
     def token_key_path(self) -> Path:

@@ -39,6 +39,7 @@ class EmbeddedServices:
             "/whip/": self.media_app,
             "/whep/": self.media_app,
             "/control/": self.media_app,
+            "/metrics": self.media_app,
             "/control/recordings/": self.recordings_app,
             "/replay/": self.recordings_app,
         }

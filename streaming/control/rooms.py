@@ -12,6 +12,7 @@ from starlette.routing import Route
 from streaming.errors import BodyMalformed
 from streaming.rooms.room import Room
 from streaming.rooms.room_report import room_report
+from streaming.rooms.room_statistics import room_statistics
 from streaming.rooms.session_states import Signal
 from streaming.signalling.exchange import authorise, read_body, require_content_type
 from streaming.signalling.services import NodeServices
@@ -39,6 +40,7 @@ class RoomControl:
         """Return the routes."""
         room, participant = "/control/rooms/{room}", "/control/rooms/{room}/participants/{participant}"
         return [
+            Route(f"{room}/statistics", self.statistics, methods=["GET"]),
             Route(room, self.put, methods=["PUT"]),
             Route(room, self.get, methods=["GET"]),
             Route(room, self.delete, methods=["DELETE"]),
@@ -70,6 +72,13 @@ class RoomControl:
         """Show a room."""
         authorise(request, self._services.verifier, "control", CONTROL_ROOM)
         return self._report(self._services.registry.room(request.path_params["room"]))
+
+    async def statistics(self, request: Request) -> Response:
+        """Show the numbers of a room, by slot and by participant."""
+        authorise(request, self._services.verifier, "control", CONTROL_ROOM)
+        room = self._services.registry.room(request.path_params["room"])
+        now_ms, numbers = self._services.clock.now_ms(), json.loads(self._services.engine.stats())
+        return JSONResponse(room_statistics(room, self._services.node_epoch, now_ms, numbers))
 
     async def delete(self, request: Request) -> Response:
         """Close all sessions of a room and drop it."""

@@ -12,7 +12,7 @@ import errno
 import json
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,14 @@ Position = tuple[int, int]
 
 
 class EventLog:
-    """Appends with rising `seq` per node start, reads from a position, forgets what was acknowledged."""
+    """Appends with rising `seq` per node start, reads from a position, forgets what was acknowledged.
+
+    `counts` says how often each (type, cause or "") was appended, `given_up` how many nobody fetched.
+    """
 
     def __init__(self, path: Path, node_epoch: str, clock: AnchoredClock, *, limit: int) -> None:
         self.given_up = 0
+        self.counts: Counter[tuple[str, str]] = Counter()
         self._path = path
         self._clock = clock
         self._limit = limit
@@ -48,6 +52,11 @@ class EventLog:
         self._epoch_index(node_epoch)
         self._file = self._rewrite()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many events are not acknowledged."""
+        return len(self._entries)
+
     def append(
         self,
         kind: str,
@@ -59,6 +68,7 @@ class EventLog:
     ) -> None:
         """Record that something happened now. `kind` is the `type` of docs/protocol/media_node.md."""
         self._seq += 1
+        self.counts[kind, str((data or {}).get("cause", ""))] += 1
         event = {
             "node_epoch": self._node_epoch,
             "seq": self._seq,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streaming.relay.engine import RelayEngine
+from streaming.rooms.clock import AnchoredClock
 from streaming.rooms.event_log import EventLog
 from streaming.rooms.life_cycle import LifeCycle
 from streaming.rooms.opening import SessionOpener
@@ -25,3 +26,5 @@ class NodeServices:
     life_cycle: LifeCycle
     events: EventLog
     verifier: TokenVerifier
+    clock: AnchoredClock
+    metrics_token: str | None = None
