@@ -23,6 +23,8 @@ DTLS_1_2 = 0xFEFD
 EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"  # RFC 5764 §4.2
 PROFILES = [aiortc_dtls.SRTP_AEAD_AES_128_GCM, aiortc_dtls.SRTP_AES128_CM_SHA1_80]
 DATAGRAMS_WAITING_MAX = 32
+# After its handshake an association waits for hours; its record buffers (14 KB resident) need not.
+SSL_MODE_RELEASE_BUFFERS = 0x10
 
 
 class _SharedContextCertificate(aiortc_dtls.RTCCertificate):
@@ -38,6 +40,7 @@ class _SharedContextCertificate(aiortc_dtls.RTCCertificate):
             context.set_max_proto_version(DTLS_1_2)
             context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
             context.set_options(SSL.OP_NO_TICKET)
+            context.set_mode(SSL_MODE_RELEASE_BUFFERS)
             self._shared_context = context
         return self._shared_context
 
@@ -151,13 +154,15 @@ class AiortcDtlsServer:
 
     def __init__(self) -> None:
         self._certificate = _SharedContextCertificate.generateCertificate()
+        # Every answer carries it; aiortc digests the certificate anew, by three algorithms, each time.
+        self._fingerprint = next(
+            entry.value for entry in self._certificate.getFingerprints() if entry.algorithm == "sha-256"
+        )
 
     @property
     def fingerprint(self) -> str:
         """See `DtlsServer`."""
-        return next(
-            entry.value for entry in self._certificate.getFingerprints() if entry.algorithm == "sha-256"
-        )
+        return self._fingerprint
 
     def associate(
         self, fingerprints: Sequence[tuple[str, str]], send: SendDatagram, role: DtlsRole = "server"
