@@ -31,6 +31,7 @@ mod reports;
 mod room;
 mod snapshot;
 mod squeeze;
+mod totals;
 
 pub use command::{Command, Config, SessionKeys};
 pub use egress::{DATAGRAM_CAPACITY, Egress, Event, FeedItem, FeedSource, SocketIndex};
@@ -42,3 +43,4 @@ pub use model::{
 pub use relay::Relay;
 pub use room::room_home;
 pub use snapshot::{DropCounters, LayerStats, PeerStats, PublicationStats, Snapshot};
+pub use totals::Totals;

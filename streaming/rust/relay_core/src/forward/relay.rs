@@ -18,6 +18,7 @@ use super::peer::{Credentials, Path, Peer};
 use super::publication::Publication;
 use super::room::{Room, mix, room_number};
 use super::snapshot::DropCounters;
+use super::totals::Totals;
 
 /// The sans-I/O relay.
 pub struct Relay {
@@ -30,6 +31,8 @@ pub struct Relay {
     pub(super) ladders: HashMap<PublicationId, Ladder>,
     pub(super) rooms: HashMap<Arc<str>, Room>,
     pub(super) dropped: DropCounters,
+    /// Of sessions and publications that are gone, and of our feedback to publishers.
+    pub(super) totals: Totals,
     /// Publications with something in `fresh`.
     pub(super) touched: Vec<PublicationId>,
     /// Publications whose key frame request changed since the last drive.
@@ -60,6 +63,7 @@ impl Relay {
             ladders: HashMap::new(),
             rooms: HashMap::new(),
             dropped: DropCounters::default(),
+            totals: Totals::default(),
             touched: Vec::with_capacity(16),
             attention: Vec::with_capacity(16),
             is_watch_stale: false,
@@ -206,6 +210,7 @@ impl Relay {
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };
+        self.totals.add_peer(&peer.counters);
         self.ufrags.retain(|_, owner| *owner != id);
         for path in &peer.checked {
             if self.addresses.get(path) == Some(&id) {
@@ -275,7 +280,14 @@ impl Relay {
             return;
         };
         self.ladders.remove(&id);
-        self.publications.retain(|source, _| source.base() != id);
+        let totals = &mut self.totals;
+        self.publications.retain(|source, publication| {
+            let goes = source.base() == id;
+            if goes && publication.mirror_of.is_none() {
+                totals.add_publication(&publication.counters);
+            }
+            !goes
+        });
         self.touched.retain(|touched| touched.base() != id);
         if let Some(peer) = self.peers.get_mut(&owner) {
             peer.publications.retain(|owned| owned.base() != id);

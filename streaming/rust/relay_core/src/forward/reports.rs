@@ -124,6 +124,8 @@ impl Relay {
                 }],
             );
         }
+        self.totals.nack_out += self.due.len() as u64;
+        self.totals.pli_out += u64::from(wants_keyframe);
         if context.protect_rtcp(&mut self.scratch).is_ok() {
             out.datagram(socket, address, |buffer| copy(&self.scratch, buffer));
         }

@@ -7,6 +7,7 @@ use super::ladder::Ladder;
 use super::model::{MILLISECOND, Nanos};
 use super::publication::Publication;
 use super::relay::Relay;
+use super::totals::Totals;
 use crate::error::SrtpError;
 
 /// Datagrams that were refused, by reason.
@@ -107,6 +108,8 @@ pub struct LayerStats {
 pub struct Snapshot {
     /// Refused datagrams.
     pub dropped: DropCounters,
+    /// Since the start, of everything there was.
+    pub totals: Totals,
     /// By session.
     pub sessions: Vec<PeerStats>,
     /// By publication.
@@ -137,8 +140,18 @@ impl Relay {
             .values()
             .filter(|ladder| ladder.mirror_of.is_none())
             .map(|ladder| self.layered_stats(ladder, now));
+        let mut totals = self.totals;
+        for peer in self.peers.values() {
+            totals.add_peer(&peer.counters);
+        }
+        for publication in self.publications.values() {
+            if publication.mirror_of.is_none() {
+                totals.add_publication(&publication.counters);
+            }
+        }
         Snapshot {
             dropped: self.dropped,
+            totals,
             sessions: sessions.collect(),
             publications: single.chain(layered).collect(),
         }

@@ -245,3 +245,27 @@ fn a_publisher_that_checks_once_and_then_only_sends_keeps_its_consent_until_it_s
     assert_eq!(count(&world, regained), 1);
     assert_eq!(count(&world, |event| matches!(event, Event::Expired(_))), 0);
 }
+
+#[test]
+fn totals_keep_what_went_and_never_go_back() {
+    let mut world = World::new();
+    let mut publisher = world.publisher(1, "room");
+    world.show("room", 1);
+    let mut viewer = world.viewer(2, "room");
+    for number in 0..10 {
+        world.publish(&mut publisher, FIRST + number, number == 0);
+    }
+    world.end_batch();
+    let media = world.receive(&mut viewer).0;
+    world.now += 100 * MILLISECOND;
+    world.nack(&mut viewer, &[media[5].0.sequence]);
+    let before = world.relay.snapshot(world.now).totals;
+    assert_eq!((before.packets_in, before.keyframes), (10, 1));
+    assert_eq!((before.packets_out, before.nack, before.rtx), (10, 1, 1));
+    assert!(before.bytes_out > before.bytes_in && before.bytes_in > 0);
+    world.command(Command::CloseSession(viewer.session));
+    world.command(Command::CloseSession(publisher.session));
+    let after = world.relay.snapshot(world.now);
+    assert!(after.sessions.is_empty() && after.publications.is_empty());
+    assert_eq!(after.totals, before);
+}
