@@ -36,20 +36,20 @@ class FarNetwork:
     def lose_silently(self) -> None:
         """The router swallows everything in both directions; neither side is told."""
         for address in (SERVER_ADDRESS, BROWSER_ADDRESS):
-            _ip("-n", self._router, "route", "add", "blackhole", f"{address}/32")
+            run_ip("-n", self._router, "route", "add", "blackhole", f"{address}/32")
 
     def find_again(self) -> None:
         """Ends `lose_silently`."""
         for address in (SERVER_ADDRESS, BROWSER_ADDRESS):
-            _ip("-n", self._router, "route", "del", "blackhole", f"{address}/32")
+            run_ip("-n", self._router, "route", "del", "blackhole", f"{address}/32")
 
     def unplug(self) -> None:
         """The far side's cable is pulled: its own interface has no carrier."""
-        _ip("-n", self._router, "link", "set", "to-browser", "down")
+        run_ip("-n", self._router, "link", "set", "to-browser", "down")
 
     def plug(self) -> None:
         """Ends `unplug`."""
-        _ip("-n", self._router, "link", "set", "to-browser", "up")
+        run_ip("-n", self._router, "link", "set", "to-browser", "up")
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -58,29 +58,29 @@ class FarNetwork:
         try:
             self._build()
             with Path(f"/run/netns/{self._server}").open("rb") as side:
-                _enter(side.fileno())
+                enter_namespace(side.fileno())
             yield
         finally:
-            _enter(home)
+            enter_namespace(home)
             os.close(home)
             for name in (self._server, self._router, self._browser):
                 subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
     def _build(self) -> None:
         for name in (self._server, self._router, self._browser):
-            _ip("netns", "add", name)
-            _ip("-n", name, "link", "set", "lo", "up")
+            run_ip("netns", "add", name)
+            run_ip("-n", name, "link", "set", "lo", "up")
         for name, link, address, router in (
             (self._server, "to-server", SERVER_ADDRESS, _ROUTER_TO_SERVER),
             (self._browser, "to-browser", BROWSER_ADDRESS, _ROUTER_TO_BROWSER),
         ):
-            _ip("-n", self._router, "link", "add", link, "type", "veth", "peer", "name", "far0")
-            _ip("-n", self._router, "link", "set", "far0", "netns", name)
-            _ip("-n", self._router, "address", "add", f"{router}/24", "dev", link)
-            _ip("-n", self._router, "link", "set", link, "up")
-            _ip("-n", name, "address", "add", f"{address}/24", "dev", "far0")
-            _ip("-n", name, "link", "set", "far0", "up")
-            _ip("-n", name, "route", "add", "default", "via", router)
+            run_ip("-n", self._router, "link", "add", link, "type", "veth", "peer", "name", "far0")
+            run_ip("-n", self._router, "link", "set", "far0", "netns", name)
+            run_ip("-n", self._router, "address", "add", f"{router}/24", "dev", link)
+            run_ip("-n", self._router, "link", "set", link, "up")
+            run_ip("-n", name, "address", "add", f"{address}/24", "dev", "far0")
+            run_ip("-n", name, "link", "set", "far0", "up")
+            run_ip("-n", name, "route", "add", "default", "via", router)
         _run("ip", "netns", "exec", self._router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
 
 
@@ -110,12 +110,14 @@ async def forwarded(address: str, port: int) -> AsyncIterator[None]:
         server.close()
 
 
-def _enter(descriptor: int) -> None:
+def enter_namespace(descriptor: int) -> None:
+    """Move this thread to another network namespace."""
     if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "cannot enter a network namespace (root is needed)")
 
 
-def _ip(*arguments: str) -> None:
+def run_ip(*arguments: str) -> None:
+    """Run `ip` with these arguments; its complaint fails the test."""
     _run("ip", *arguments)
 
 
