@@ -18,7 +18,7 @@ from typing import Any
 
 UDP = 17
 MTU_MAX = 65536
-#: Nobody's address (RFC 5737).
+#: Nobody's address, kept for examples.
 NOWHERE = bytes((192, 0, 2, 1))
 
 
@@ -90,7 +90,7 @@ def rewritten(packet: bytes, at: int, old: bytes, new: bytes) -> bytes:
     changed = bytearray(packet)
     changed[at : at + 4] = new
     header = 4 * (changed[0] & 15)
-    changed[header + 6 : header + 8] = b"\0\0"  # No UDP checksum (RFC 768).
+    changed[header + 6 : header + 8] = b"\0\0"  # Zero: there is no UDP checksum.
     changed[10:12] = b"\0\0"
     total = sum(int.from_bytes(changed[index : index + 2], "big") for index in range(0, header, 2))
     while total >> 16:
