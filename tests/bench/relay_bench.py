@@ -1,7 +1,8 @@
 """`make bench`: the relay of `zhijian serve` against "the loop" and the bars of its release, in one run.
 
-Writes build/bench/relay.json. The load is relay_swarm's (native, str0m) over public WHIP and WHEP. Server on
-core 0, swarm on core 1; the server's idle CPU is subtracted; nothing is recorded.
+Writes build/bench/relay.json and two pictures; `tests.bench.pictures` takes them into docs/. The load is
+relay_swarm's (native, str0m) over public WHIP and WHEP. Server on core 0, swarm on core 1; the server's idle
+CPU is subtracted; nothing is recorded.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import bars, scenarios
+from tests.bench import bars, pictures, scenarios
 from tests.bench.bench_server import bench_server
 from tests.bench.chromium_joins import join_times_ms
 from tests.bench.dtls_context import measured_in_a_child
@@ -120,6 +121,7 @@ def main() -> int:
     report["loop_us"], report["gso_loop_us"] = bars.loop_us(report), bars.loop_us(report, gso=True)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    pictures.write_pictures(report, REPORT.parent)
     print(*table(report), sep="\n")
     print(f"loop {report['loop_us']:.2f} µs, GSO loop {report['gso_loop_us']:.2f} µs a packet")
     print(*bars.lines(report["bars"]), f"written: {REPORT.relative_to(ROOT)}", sep="\n")
