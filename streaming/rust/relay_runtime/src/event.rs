@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use relay_core::forward::Event;
+use relay_core::forward::{Event, PublicationId};
 
 use crate::sys::EventFd;
 
@@ -92,6 +92,16 @@ impl EventQueue {
             Event::LayersWanted(session, id, rids) => EngineEvent {
                 data: rids.join(",").into_bytes(),
                 ..named("layers_wanted", session.0, id.0.to_string())
+            },
+            Event::Speakers {
+                room,
+                speaking,
+                heard,
+            } => EngineEvent {
+                kind: "speakers",
+                session: 0,
+                text: room.to_string(),
+                data: speakers(&speaking, heard),
             },
             Event::Delivered(session, highest) => {
                 named("delivered", session.0, highest.to_string())
@@ -188,9 +198,18 @@ impl State {
     }
 }
 
+/// JSON `{"speaking":[12,15],"heard":[12,15,null]}`.
+fn speakers(speaking: &[PublicationId], heard: [Option<PublicationId>; 3]) -> Vec<u8> {
+    let speaking: Vec<_> = speaking.iter().map(|id| id.0).collect();
+    let heard = heard.map(|id| id.map(|id| id.0));
+    serde_json::json!({ "speaking": speaking, "heard": heard })
+        .to_string()
+        .into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
-    use relay_core::forward::{PublicationId, SessionId};
+    use relay_core::forward::SessionId;
 
     use super::*;
 

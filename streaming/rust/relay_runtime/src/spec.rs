@@ -38,6 +38,7 @@ struct RawExtensions {
     mid: Option<u8>,
     rid: Option<u8>,
     rrid: Option<u8>,
+    audio_level: Option<u8>,
 }
 
 #[derive(Deserialize, Default)]
@@ -111,7 +112,7 @@ pub fn publication(json: &str) -> Result<PublicationSpec, EngineError> {
     Ok(PublicationSpec {
         kind: media_kind(&raw.kind)?,
         codec: codec(&raw.codec)?,
-        mid: raw.mid,
+        mid: raw.mid.into(),
         clock_rate: raw.clock_rate,
         payload_types,
         ssrc: raw.ssrc,
@@ -120,6 +121,7 @@ pub fn publication(json: &str) -> Result<PublicationSpec, EngineError> {
         rids: raw.rids.into(),
         rid_ext: raw.ext.rid,
         repaired_rid_ext: raw.ext.rrid,
+        audio_level_ext: raw.ext.audio_level,
         nack: raw.feedback.nack,
         pli: raw.feedback.pli,
         remb: raw.feedback.remb,

@@ -45,6 +45,7 @@ fn publication() -> PublicationSpec {
         rids: Box::default(),
         rid_ext: None,
         repaired_rid_ext: None,
+        audio_level_ext: None,
         nack: false,
         pli: false,
         remb: false,

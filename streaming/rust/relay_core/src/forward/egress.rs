@@ -54,6 +54,15 @@ pub enum Event {
     PublicationResumed(SessionId, PublicationId),
     /// The layers of a simulcast publication, by RID, that somebody watches.
     LayersWanted(SessionId, PublicationId, Vec<String>),
+    /// Others speak, or are heard, in a room than before.
+    Speakers {
+        /// Its name.
+        room: Arc<str>,
+        /// Who speaks, loudest first.
+        speaking: Vec<PublicationId>,
+        /// What A0, A1 and A2 show.
+        heard: [Option<PublicationId>; 3],
+    },
     /// A receiver report confirmed new packets; the highest extended sequence number.
     Delivered(SessionId, u64),
 }

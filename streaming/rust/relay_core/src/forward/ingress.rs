@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::egress::{Egress, Event, FeedItem};
 use super::mirror::Update;
-use super::model::{Nanos, PayloadRole, PublicationId, SessionId};
+use super::model::{MediaKind, Nanos, PayloadRole, PublicationId, SessionId};
 use super::peer::{Path, Peer};
 use super::publication::{Publication, Reception};
 use super::relay::Relay;
@@ -214,6 +214,13 @@ impl Relay {
         let was_fresh = !publication.fresh.is_empty();
         let payload = packet.get(header.payload()).unwrap_or_default();
         let first = publication.counters.packets == 0 && publication.rid.is_none();
+        if publication.spec.kind == MediaKind::Audio {
+            let level = publication
+                .spec
+                .audio_level_ext
+                .and_then(|id| extension::find(packet, header, id)?.first().copied());
+            publication.loudness.on_packet(level, payload.len(), now);
+        }
         let reception = publication.receive(header, payload, sequence, now, is_repair);
         if !was_fresh && !publication.fresh.is_empty() {
             self.touched.push(id);

@@ -6,7 +6,8 @@
 //! docs/decisions/0007.
 
 use super::egress::Egress;
-use super::model::{Nanos, PublicationId, PublicationSpec, SessionId};
+use super::loudness::Score;
+use super::model::{Nanos, PublicationId, PublicationSpec, SessionId, Slot};
 use super::relay::Relay;
 use crate::rtp::Header;
 
@@ -47,6 +48,10 @@ pub enum Update<'a> {
     Watch(PublicationId, bool),
     /// Mirror to owner: somebody here waits for a key frame.
     Keyframe(PublicationId),
+    /// Owner to the first worker: how loud it is.
+    Loudness(PublicationId, Score),
+    /// First worker to all: what a slot of a room (by number) shows by loudness.
+    Chosen(u64, Slot, Option<PublicationId>),
 }
 
 /// The workers that want a publication's packets.
@@ -111,6 +116,8 @@ impl Relay {
             Update::Lost(id) => self.lose(id, now),
             Update::Watch(id, is_watching) => self.on_watch(id, from, is_watching, out),
             Update::Keyframe(id) => self.want_keyframe(id, now),
+            Update::Loudness(id, score) => self.on_loudness(id, score, now),
+            Update::Chosen(room, slot, id) => self.on_chosen(room, slot, id, now, out),
         }
     }
 

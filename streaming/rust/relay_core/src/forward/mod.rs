@@ -17,6 +17,7 @@ mod keyframe;
 mod ladder;
 mod layers;
 mod line;
+mod loudness;
 mod mirror;
 mod missing;
 mod model;
@@ -30,6 +31,7 @@ mod replay;
 mod reports;
 mod room;
 mod snapshot;
+mod speakers;
 mod squeeze;
 mod totals;
 

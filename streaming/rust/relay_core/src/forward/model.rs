@@ -97,6 +97,8 @@ pub struct Slot(u8);
 impl Slot {
     /// How many slots a room has.
     pub const COUNT: usize = 10;
+    /// The slots of sound: the person in program, then those whom the loudness chooses.
+    pub(crate) const SOUND: [Self; 3] = [Self(16), Self(17), Self(18)];
 
     /// The slot named `V0`..`V6` or `A0`..`A2`.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -166,7 +168,7 @@ pub struct PublicationSpec {
     /// The codec of its media payload types.
     pub codec: Codec,
     /// `a=mid` of its m-line.
-    pub mid: String,
+    pub mid: Box<str>,
     /// RTP clock in Hz.
     pub clock_rate: u32,
     /// Payload types the publisher may send.
@@ -183,6 +185,8 @@ pub struct PublicationSpec {
     pub rid_ext: Option<u8>,
     /// Id of the repaired-RID header extension, if negotiated.
     pub repaired_rid_ext: Option<u8>,
+    /// Id of the audio level header extension (RFC 6464), if negotiated.
+    pub audio_level_ext: Option<u8>,
     /// The publisher answers generic NACK.
     pub nack: bool,
     /// The publisher answers PLI.

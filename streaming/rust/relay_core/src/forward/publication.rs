@@ -10,6 +10,7 @@ use super::capture_clock::CaptureClock;
 use super::gop::Gop;
 use super::keyframe::KeyframeRequests;
 use super::line::SourceKey;
+use super::loudness::Loudness;
 use super::mirror::{Watchers, WorkerIndex};
 use super::missing::{Gap, MissingPackets};
 use super::model::{
@@ -70,6 +71,8 @@ pub(crate) struct Publication {
     pub stats: ReceiveStats,
     pub missing: MissingPackets,
     pub keyframes: KeyframeRequests,
+    /// Of audio.
+    pub loudness: Loudness,
     /// What came since the last fan-out.
     pub fresh: Vec<Fresh>,
     pub highest: Option<u64>,
@@ -118,6 +121,7 @@ impl Publication {
             stats: ReceiveStats::new(spec.clock_rate),
             missing: MissingPackets::default(),
             keyframes: KeyframeRequests::default(),
+            loudness: Loudness::default(),
             fresh: Vec::with_capacity(64),
             highest: None,
             last_media: None,

@@ -44,6 +44,8 @@ pub struct Relay {
     pub(super) next_replay: Nanos,
     /// Simulcast publications with a layer that began to send.
     pub(super) awoken: Vec<PublicationId>,
+    /// When the loudest voices are chosen next.
+    pub(super) next_review: Nanos,
     pub(super) scratch: Vec<u8>,
     pub(super) due: Vec<u16>,
     pub(super) last_tick: Nanos,
@@ -70,6 +72,7 @@ impl Relay {
             replays: Vec::new(),
             next_replay: now,
             awoken: Vec::new(),
+            next_review: now,
             scratch: Vec::with_capacity(2048),
             due: Vec::with_capacity(256),
             last_tick: now,
@@ -105,6 +108,7 @@ impl Relay {
             Command::Unpublish(publication) => self.unpublish(publication, now, out),
             Command::Subscribe(session, specs) => self.subscribe(session, &specs, now),
             Command::SetSlot(room, slot, publication) => {
+                self.pin(&room, slot, publication.is_some());
                 self.set_slot(&room, slot, publication, now, out)
             }
             Command::SetRecording(room, recording) => {
@@ -338,7 +342,15 @@ impl Relay {
         }
     }
 
-    fn set_slot(
+    /// Python directs a slot that loudness would choose, or leaves it to that again.
+    fn pin(&mut self, name: &str, slot: Slot, is_pinned: bool) {
+        let [_, chosen @ ..] = Slot::SOUND;
+        if let Some(index) = chosen.iter().position(|chosen| *chosen == slot) {
+            self.room_mut(name).speakers.is_pinned[index] = is_pinned;
+        }
+    }
+
+    pub(super) fn set_slot(
         &mut self,
         name: &str,
         slot: Slot,

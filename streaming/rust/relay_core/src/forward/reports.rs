@@ -54,6 +54,7 @@ impl Relay {
             return;
         }
         self.last_tick = now;
+        self.review_speakers(now, out);
         let publications: Vec<_> = self.publications.keys().copied().collect();
         for id in publications {
             self.check_stall(id, now, out);

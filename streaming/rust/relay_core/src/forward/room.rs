@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::mirror::WorkerIndex;
 use super::model::{PublicationId, SessionId, Slot};
+use super::speakers::Speakers;
 
 /// A room with at least one member, slot or recording.
 pub(crate) struct Room {
@@ -16,6 +17,7 @@ pub(crate) struct Room {
     /// Those with outputs.
     pub viewers: Vec<SessionId>,
     pub recording: Option<Arc<str>>,
+    pub speakers: Speakers,
 }
 
 impl Room {
@@ -27,6 +29,7 @@ impl Room {
             members: Vec::new(),
             viewers: Vec::new(),
             recording: None,
+            speakers: Speakers::default(),
         }
     }
 

@@ -4,6 +4,7 @@ mod hostile;
 mod layers;
 mod mirrors;
 mod newcomers;
+mod voices;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

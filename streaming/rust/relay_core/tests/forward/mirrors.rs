@@ -7,10 +7,11 @@ use relay_core::rtcp::{Pli, ReceiverReport};
 
 use super::world::{Client, FIRST, World, camera, program};
 
-struct Workers(Vec<World>);
+/// The relays of one engine.
+pub struct Workers(pub Vec<World>);
 
 impl Workers {
-    fn new(count: usize) -> Self {
+    pub fn new(count: usize) -> Self {
         Self(
             (0..count)
                 .map(|index| World::worker(index, count))
@@ -19,7 +20,7 @@ impl Workers {
     }
 
     /// Carries updates until none are left; every relay ends a batch where it got some.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         loop {
             let mut is_quiet = true;
             for from in 0..self.0.len() {
@@ -61,7 +62,7 @@ impl Workers {
         self.settle();
     }
 
-    fn advance(&mut self, nanos: u64) {
+    pub fn advance(&mut self, nanos: u64) {
         for world in &mut self.0 {
             world.now += nanos;
             world.relay.tick(world.now, &mut world.sent);

@@ -45,6 +45,8 @@ impl OwnedUpdate {
             Update::Lost(id) => Self::Bare(Update::Lost(id)),
             Update::Watch(id, is_watching) => Self::Bare(Update::Watch(id, is_watching)),
             Update::Keyframe(id) => Self::Bare(Update::Keyframe(id)),
+            Update::Loudness(id, score) => Self::Bare(Update::Loudness(id, score)),
+            Update::Chosen(room, slot, id) => Self::Bare(Update::Chosen(room, slot, id)),
         }
     }
 
@@ -326,6 +328,7 @@ pub fn camera(number: u64) -> PublicationSpec {
         rids: Box::default(),
         rid_ext: None,
         repaired_rid_ext: None,
+        audio_level_ext: None,
         nack: true,
         pli: true,
         remb: true,
