@@ -25,7 +25,7 @@ _RETRY_S = 1.0
 _GATHER_S = 0.3
 
 
-_FREQUENT = frozenset({"viewer_delivered"})
+_FREQUENT = frozenset({"viewer_delivered", "speakers"})
 
 
 class NodeEventIngester:
@@ -109,6 +109,8 @@ async def on_publisher_event(runtime: Runtime, db: AsyncSession, event: NodeEven
     saw it."""
     if event.gathering_id is None or event.session_id is None or not event.type.startswith("publisher_"):
         return
+    if event.data.get("source") == "microphone":
+        return  # Somebody else's voice: a lecture without its lecturer is interrupted all the same.
     if event.node_epoch != runtime.media_epoch:
         # Spooled before the node restarted: who published then publishes no more.
         return

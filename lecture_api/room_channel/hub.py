@@ -16,6 +16,7 @@ from lecture_api.accounts.events import LoginsEnded
 from lecture_api.core.clock import epoch_ms
 from lecture_api.core.errors import LectureApiError, NotSignedInError
 from lecture_api.core.runtime import Runtime
+from lecture_api.gatherings.events import NodeEvent
 from lecture_api.presence.tracker import PresenceTracker
 from lecture_api.room_channel.connection import DEAD_AFTER_S, PING_EVERY_S, ChannelConnection, frame_of
 from lecture_api.room_channel.errors import CloseCode
@@ -102,6 +103,12 @@ class RoomHub:
             if connection.actor.person_id == event.person_id
         ]
         await self._check_logins(connections)
+
+    async def on_node_event(self, event: NodeEvent) -> None:
+        """Tell a room who speaks now; it is no event of the gathering and is kept nowhere."""
+        room = self._rooms.get(event.gathering_id) if event.gathering_id else None
+        if room is not None and event.type == "speakers":
+            room.tell_speakers([entry["participant"] for entry in event.data.get("speaking", [])])
 
     async def _check_logins(self, connections: list[ChannelConnection]) -> None:
         """Keep the logins of a running lecture alive; whoever signed out meanwhile is let go."""

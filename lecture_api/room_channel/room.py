@@ -50,6 +50,7 @@ class Room:
         self._next_roster_s = 0.0
         self._roster_told: dict[ChannelConnection, str] = {}
         self._telling: asyncio.Task[None] | None = None
+        self._speaking: list[str] = []
 
     async def join(self, connection: ChannelConnection, after: int | None) -> None:
         """Greet, replay what was missed and take the connection in."""
@@ -88,6 +89,8 @@ class Room:
                     server_ms=epoch_ms(runtime.clock.now()),
                 )
             )
+            if self._speaking:
+                connection.post(frame_of("speakers", speaking=self._speaking))
             for event in missed:
                 connection.post(event.frame)
             connection.sent_seq = missed[-1].seq if missed else seen
@@ -162,6 +165,14 @@ class Room:
                 self._next_chip_s = now_s + CHIP_EVERY_S
             self._next_roster_s = now_s + ROSTER_EVERY_S
             self._telling = asyncio.create_task(self._tell_presence(chips=chips), name="room-presence")
+
+    def tell_speakers(self, participants: list[str]) -> None:
+        """Post who speaks, loudest first; a participant with two microphones is named once."""
+        speaking = list(dict.fromkeys(participants))
+        if speaking != self._speaking:
+            self._speaking = speaking
+            for connection in self.connections:
+                connection.post(frame_of("speakers", speaking=speaking))
 
     def close(self) -> None:
         """Forget the room: nobody is connected."""

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 
 from lecture_api.accounts.events import LoginsEnded
 from lecture_api.core.runtime import Runtime
+from lecture_api.gatherings.events import NodeEvent
 from lecture_api.presence.node_evidence import NodeEvidence
 from lecture_api.presence.tracker import PresenceTracker
 from lecture_api.records import service as records
@@ -34,6 +35,7 @@ class LearningServices:
         self.hub = RoomHub(runtime, self.tracker)
         NodeEvidence(self.tracker).register(runtime.hooks)
         runtime.hooks.after_commit(LoginsEnded, self.hub.on_logins_ended)
+        runtime.hooks.after_commit(NodeEvent, self.hub.on_node_event)
         # In this order: a corrected end is mapped before it is judged.
         replays.register(runtime)
         records.register(runtime)

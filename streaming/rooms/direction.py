@@ -2,7 +2,8 @@
 `life_cycle`.
 
 V0 program: the shared screen if there is one, else the camera. With a screen: V1 the screen, V2 the camera.
-A0 is the sound of the person in program, A1 and A2 the next. Whatever is unconnected comes last, so that a
+A0 is the sound of the person in program; A1 and A2 the engine gives to the loudest of the others, without
+asking (docs/protocol/engine.md). Whatever is unconnected comes last, so that a
 live camera wins over a screen whose owner lost the network, yet a lone publisher stays in its place until the
 session ends.
 """
@@ -48,7 +49,7 @@ def assign_slots(candidates: Sequence[Candidate]) -> dict[str, int]:
             entry.source != "microphone",
         ),
     )
-    return slots | {slot: entry.publication_id for slot, entry in zip(AUDIO_SLOTS, sounds, strict=False)}
+    return slots | {"A0": entry.publication_id for entry in sounds[:1]}
 
 
 def _first(source: Source, slots: Sequence[str], videos: Iterable[Candidate]) -> dict[str, int]:

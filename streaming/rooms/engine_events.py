@@ -1,9 +1,12 @@
 """Takes the engine's events off its eventfd and does what each asks for; one handler a kind."""
 
 import asyncio
+import json
 import logging
+from typing import Any
 
 from streaming.relay.engine import RelayEngine
+from streaming.rooms.direction import AUDIO_SLOTS
 from streaming.rooms.event_log import EventLog
 from streaming.rooms.life_cycle import LifeCycle
 from streaming.rooms.media_session import MediaSession
@@ -62,6 +65,8 @@ class EngineEvents:
         elif kind in RECORDING_EVENTS:
             room = self._registry.room_by_recording(text)
             self._events.append(kind, room=room.name if room else None, data={"recording_id": text})
+        elif kind == "speakers":
+            self._on_speakers(text, json.loads(data))
         elif kind == "failed":
             self._on_failed(text)
         elif media_session := self._registry.by_engine_id(engine_id):
@@ -92,6 +97,17 @@ class EngineEvents:
         elif all(entry.state is not PublicationState.LIVE for entry in media_session.publications):
             media_session.is_stalled = True
             self._life_cycle.report("publisher_stalled", media_session, **_named(publication))
+
+    def _on_speakers(self, room: str, told: dict[str, Any]) -> None:
+        """Report who speaks and whom the audio slots carry; a publication that just ended is left out."""
+        found = [self._registry.publication(number) for number in told["speaking"]]
+        speaking = [
+            {"publication_id": publication.publication_id, "participant": publication.participant}
+            for publication, _ in filter(None, found)
+        ]
+        self._events.append(
+            "speakers", room=room, data={"speaking": speaking, "heard": dict(zip(AUDIO_SLOTS, told["heard"], strict=True))}
+        )
 
     def _on_failed(self, text: str) -> None:
         logger.critical("the media engine failed: %s", text)

@@ -132,7 +132,7 @@ class LifeCycle:
             return
         # A reconnect takes over only now, so that a failed attempt costs nothing.
         for other in media_session.room.publishers():
-            if other is not media_session and other.source == media_session.source:
+            if media_session.takes_over(other):
                 self.signal(other, Signal.REPLACED)
         self.report("publisher_connected", media_session)
         self.direct(media_session.room)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streaming.rooms.room import Room
 
 Role = Literal["publisher", "viewer"]
-PublisherSource = Literal["camera", "screen"]
+PublisherSource = Literal["camera", "screen", "microphone"]
 # Clients that trickle send a PATCH a candidate at worst.
 PATCH_BURST, PATCHES_PER_SECOND = 50, 5.0
 
@@ -50,3 +50,10 @@ class MediaSession:
     def participant(self) -> str:
         """Return whose session it is."""
         return self.entry.participant
+
+    def takes_over(self, other: "MediaSession") -> bool:
+        """Return whether this publisher, once connected, ends another one: there is one camera and one screen
+        a room, one microphone a participant."""
+        if other is self or other.source != self.source:
+            return False
+        return self.source != "microphone" or other.participant == self.participant

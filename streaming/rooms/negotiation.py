@@ -58,6 +58,8 @@ def negotiate_publisher(
     require_direction(media, frozenset({"sendonly", "sendrecv"}))
     if len({entry.kind for entry in media}) != len(media):
         raise SdpUnsupported("at most one video and one audio can be published in a session")
+    if source == "microphone" and any(entry.kind == "video" for entry in media):
+        raise SdpUnsupported("the source microphone is audio alone")
     answers: dict[str, AnsweredMedia] = {}
     publications: list[PublicationSpec] = []
     for entry in media:
@@ -132,7 +134,7 @@ def _publication(
     # With layers an SSRC that is said would not say which layer it is.
     ssrcs = [] if rids else [ssrc for ssrc in media.ssrcs if ssrc not in retransmissions][:1]
     kind: MediaKind = "video" if media.kind == "video" else "audio"
-    sound: Source = "microphone" if source == "camera" else "screen"
+    sound: Source = "screen" if source == "screen" else "microphone"
     return PublicationSpec(
         kind=kind,
         codec=chosen.codec,

@@ -21,6 +21,10 @@ from streaming.sdp.answer import LocalTransport
 from streaming.sdp.fragment import IceFragment, render_restart
 
 
+# What is heard is chosen by loudness, so many may speak; what is seen is directed.
+PUBLISHERS_MAX: dict[PublisherSource, int] = {"camera": 1, "screen": 1, "microphone": 30}
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A session that waits for its first STUN check, and the answer that tells the client where to send
@@ -63,13 +67,15 @@ class SessionOpener:
         existing = self._registry.rooms.get(room_name)
         entry.require_current(existing.key_generation if existing else None)
         self._registry.require_place(room_name, entry)
-        for other in existing.publishers() if existing else ():
-            if (
-                other.source == source
-                and other.participant != entry.participant
-                and other.state is not SessionState.SILENT
-            ):
-                raise SourceTaken(f"another participant publishes this source: {source}")
+        others = [
+            other
+            for other in (existing.publishers() if existing else ())
+            if other.source == source
+            and other.participant != entry.participant
+            and other.state is not SessionState.SILENT
+        ]
+        if len(others) >= PUBLISHERS_MAX[source]:
+            raise SourceTaken(f"others publish this source, and there is no place for one more: {source}")
         codecs = (existing or Room(room_name)).accepted_codecs()
         return self._open(
             "publisher",

@@ -11,7 +11,11 @@ from streaming.signalling.exchange import SDP, authorise, read_sdp
 from streaming.signalling.services import NodeServices
 from streaming.signalling.session_resource import SessionResource, created, endpoint_get, endpoint_options
 
-SOURCES: dict[str, PublisherSource] = {"camera": "camera", "screen": "screen"}
+SOURCES: dict[str, PublisherSource] = {
+    "camera": "camera",
+    "screen": "screen",
+    "microphone": "microphone",
+}
 
 
 def whip_routes(services: NodeServices) -> list[Route]:
