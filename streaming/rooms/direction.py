@@ -49,7 +49,7 @@ def assign_slots(candidates: Sequence[Candidate]) -> dict[str, int]:
             entry.source != "microphone",
         ),
     )
-    return slots | {"A0": entry.publication_id for entry in sounds[:1]}
+    return slots | ({"A0": sounds[0].publication_id} if sounds else {})
 
 
 def _first(source: Source, slots: Sequence[str], videos: Iterable[Candidate]) -> dict[str, int]:

@@ -106,7 +106,9 @@ class EngineEvents:
             for publication, _ in filter(None, found)
         ]
         self._events.append(
-            "speakers", room=room, data={"speaking": speaking, "heard": dict(zip(AUDIO_SLOTS, told["heard"], strict=True))}
+            "speakers",
+            room=room,
+            data={"speaking": speaking, "heard": dict(zip(AUDIO_SLOTS, told["heard"], strict=True))},
         )
 
     def _on_failed(self, text: str) -> None:

@@ -20,7 +20,6 @@ from streaming.rooms.session_states import SessionState, Signal
 from streaming.sdp.answer import LocalTransport
 from streaming.sdp.fragment import IceFragment, render_restart
 
-
 # What is heard is chosen by loudness, so many may speak; what is seen is directed.
 PUBLISHERS_MAX: dict[PublisherSource, int] = {"camera": 1, "screen": 1, "microphone": 30}
 

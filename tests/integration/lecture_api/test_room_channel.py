@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from lecture_api.accounts.events import LoginsEnded
 from lecture_api.core.actor import Role
+from lecture_api.gatherings.events import NodeEvent
 from lecture_api.presence.models import PresenceInterval, PresenceOpen
 from lecture_api.room_channel import room as room_module
 from lecture_api.room_channel.models import ChatMessage
@@ -325,3 +326,29 @@ async def test_a_hundred_connections_get_every_line_from_one_reading(house):
         await clients[0].say("一")
         for client in clients:
             assert (await client.next("event"))["text"] == "一"
+
+
+async def test_who_speaks_is_told_to_everybody_and_to_who_comes_later(house):
+    member, late = await house.stage.add_person(), await house.stage.add_person()
+
+    def speakers(*participants):
+        return NodeEvent(
+            node_epoch="epoch-1",
+            seq=1,
+            type="speakers",
+            room="r",
+            gathering_id=house.stage.gathering_id,
+            participant=None,
+            session_id=None,
+            at=house.stage.clock.now(),
+            data={"speaking": [{"publication_id": 7, "participant": name} for name in participants]},
+        )
+
+    async with house.client(member) as client:
+        await client.next("hello")
+        await house.hub.on_node_event(speakers("p2", "p1", "p2"))
+        assert (await client.next("speakers"))["speaking"] == ["p2", "p1"]
+        async with house.client(late) as witness:
+            assert (await witness.next("speakers"))["speaking"] == ["p2", "p1"]
+            await house.hub.on_node_event(speakers())
+            assert (await witness.next("speakers"))["speaking"] == []

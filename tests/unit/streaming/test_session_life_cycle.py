@@ -35,10 +35,10 @@ async def test_screen_takes_the_program_and_gives_it_back(tmp_path: Path) -> Non
         location, _, _ = await node.connected("whip", source="screen")
         specs = {call[1]: call[2]["source"] for call in node.engine.called("publish")}
         shown = {slot: specs.get(number) for (_, slot), number in node.engine.slots.items()}
-        assert shown == {"V0": "screen", "V1": "screen", "V2": "camera", "A0": "microphone", "A1": "screen"}
+        assert shown == {"V0": "screen", "V1": "screen", "V2": "camera", "A0": "microphone"}
         await node.http.delete(location, headers=bearer(node.mint.mint()))
         shown = {slot: specs.get(number) for (_, slot), number in node.engine.slots.items()}
-        assert shown == {"V0": "camera", "V1": None, "V2": None, "A0": "microphone", "A1": None}
+        assert shown == {"V0": "camera", "V1": None, "V2": None, "A0": "microphone"}
 
 
 async def test_reconnect_takes_over_and_the_old_session_ends_as_replaced(tmp_path: Path) -> None:
