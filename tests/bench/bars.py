@@ -86,6 +86,8 @@ def _two_workers(report: Figures, field: str) -> Figures:
 
 def _torn_percent(report: Figures) -> float:
     phase = report["full_house"]["overload"]
+    if phase["viewer_socket_drops"] > 0.001 * phase["packets"]:
+        raise NotMeasurable(f"the load itself lost {phase['viewer_socket_drops']} packets")
     begun = phase["frames_whole"] + phase["frames_torn"]
     return 100.0 * float(phase["frames_torn"]) / max(1, begun)
 

@@ -18,6 +18,8 @@ def phase(**changes: Any) -> dict[str, Any]:
         "us_per_packet": 1.6,
         "server_cpu_percent": 69.0,
         "swarm_to_server_cpu": 0.7,
+        "viewer_socket_drops": 0,
+        "packets": 10_000,
         "frames_whole": 990,
         "frames_torn": 10,
         "frame_goodput": 0.5,

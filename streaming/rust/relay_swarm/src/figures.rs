@@ -10,7 +10,8 @@ use crate::Failure;
 use crate::publisher::Publisher;
 use crate::swarm::Swarm;
 use crate::system::{
-    core_jiffies, process_cpu_seconds, process_holdings, process_rss_kb, thread_cpu_seconds,
+    core_jiffies, dropped_datagrams, process_cpu_seconds, process_holdings, process_rss_kb,
+    thread_cpu_seconds,
 };
 use crate::tally::Counts;
 use crate::viewer::Viewer;
@@ -22,6 +23,7 @@ pub struct Span {
     own: f64,
     cores: Vec<(f64, f64)>,
     sent: (u64, u64, u64),
+    dropped: u64,
 }
 
 impl Span {
@@ -44,6 +46,7 @@ impl Span {
             own: process_cpu_seconds(std::process::id())?,
             cores: core_jiffies()?,
             sent: sent(swarm.publisher.as_ref()),
+            dropped: dropped(swarm),
         })
     }
 
@@ -71,6 +74,8 @@ impl Span {
             "swarm_cpu_percent": 100.0 * own / seconds,
             "swarm_us_per_packet": ratio(own * 1e6, media),
             "core_busy_percent": busy,
+            // Lost by the load itself; those who left took theirs along.
+            "viewer_socket_drops": dropped(swarm).saturating_sub(self.dropped),
         });
         merge(&mut figures, losses(swarm, counts, self.sent));
         if is_steady {
@@ -159,6 +164,13 @@ pub fn delays(swarm: &Swarm) -> Value {
         "delay_us_p50": percentile(&mut delays, 0.5),
         "delay_us_p99": percentile(&mut delays, 0.99),
     })
+}
+
+fn dropped(swarm: &Swarm) -> u64 {
+    swarm
+        .present()
+        .map(|viewer| dropped_datagrams(&viewer.agent.socket))
+        .sum()
 }
 
 fn sent(publisher: Option<&Publisher>) -> (u64, u64, u64) {

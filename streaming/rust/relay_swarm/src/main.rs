@@ -39,6 +39,7 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() {
     dtls_keys::install();
+    system::raise_descriptor_limit();
     let mut words = std::env::args().skip(1);
     let command = words.next().unwrap_or_default();
     let outcome = Arguments::parse(words).and_then(|arguments| match command.as_str() {

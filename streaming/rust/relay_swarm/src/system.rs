@@ -22,6 +22,37 @@ pub fn pin_to_core(core: usize) -> io::Result<()> {
     check(outcome).map(|_| ())
 }
 
+/// Lets this process open as many sockets as its hard limit allows: a thousand viewers need more than the usual 1024.
+pub fn raise_descriptor_limit() {
+    // SAFETY: `limit` is valid for both calls; a refusal leaves the limit as it was, and shows when a socket is made.
+    unsafe {
+        let mut limit: libc::rlimit = mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
+    }
+}
+
+/// Datagrams the kernel threw away since this socket was made, its buffer being full (SO_MEMINFO, Linux 4.12).
+pub fn dropped_datagrams(socket: &impl AsRawFd) -> u64 {
+    const SK_MEMINFO_DROPS: usize = 8;
+    const SK_MEMINFO_VARS: usize = 9;
+    let mut values = [0u32; SK_MEMINFO_VARS];
+    let mut len = mem::size_of_val(&values) as libc::socklen_t;
+    // SAFETY: the buffer is as long as said; a failure leaves zeros.
+    unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            values.as_mut_ptr().cast(),
+            &mut len,
+        );
+    }
+    u64::from(values[SK_MEMINFO_DROPS])
+}
+
 /// Nanoseconds of CLOCK_MONOTONIC, the same in every process of the machine.
 pub fn monotonic_nanos() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
@@ -316,5 +347,26 @@ fn check(outcome: libc::c_int) -> io::Result<libc::c_int> {
         Err(io::Error::last_os_error())
     } else {
         Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_full_buffer_lost_is_known() {
+        let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket2::SockRef::from(&receiver)
+            .set_recv_buffer_size(4096)
+            .unwrap();
+        assert_eq!(dropped_datagrams(&receiver), 0);
+        for _ in 0..50 {
+            sender
+                .send_to(&[0; 1200], receiver.local_addr().unwrap())
+                .unwrap();
+        }
+        assert!(dropped_datagrams(&receiver) > 30);
     }
 }
