@@ -21,6 +21,10 @@ use crate::payload::h264::H264Info;
 use crate::payload::vp8::Vp8Descriptor;
 use crate::rtp::Header;
 
+/// A gap beyond this is a new start. Viewers' numbers follow the publisher's, and a receiver that misses half a cycle takes the wrong
+/// rollover counter (RFC 3711 §3.3.1): it could never open a packet again.
+const LARGEST_GAP: u64 = 1 << 13;
+
 /// What a batch brought for the viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fresh {
@@ -206,6 +210,12 @@ impl Publication {
         now: Nanos,
         is_repair: bool,
     ) -> Reception {
+        if self
+            .highest
+            .is_some_and(|highest| sequence > highest + LARGEST_GAP)
+        {
+            self.start_anew(now);
+        }
         if !is_repair {
             self.stats.on_packet(sequence, header.timestamp, now);
         }

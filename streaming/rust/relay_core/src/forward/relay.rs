@@ -268,6 +268,7 @@ impl Relay {
             ladder.mirror_of = mirror_of;
             self.ladders.insert(id, ladder);
         }
+        self.take_from_other_rooms(id, &name, now, out);
         let shown: Vec<_> = self
             .rooms
             .get(&name)
@@ -275,6 +276,23 @@ impl Relay {
             .unwrap_or_default();
         for slot in shown {
             self.feed_source(&name, slot, now, out);
+        }
+    }
+
+    /// Slots of other rooms were promised it before anybody knew whose it is: they show nothing.
+    fn take_from_other_rooms(
+        &mut self,
+        id: PublicationId,
+        name: &str,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        let mut foreign = Vec::new();
+        for room in self.rooms.values().filter(|room| &*room.name != name) {
+            foreign.extend(room.slots_of(id).map(|slot| (room.name.clone(), slot)));
+        }
+        for (room, slot) in foreign {
+            self.set_slot(&room, slot, None, now, out);
         }
     }
 

@@ -186,22 +186,7 @@ impl World {
 
     pub fn viewer(&mut self, number: u64, room: &str) -> Client {
         let client = self.connect(number, room);
-        let output = OutputSpec {
-            slot: program(),
-            mid: "0".into(),
-            ssrc: 111,
-            rtx_ssrc: Some(112),
-            payload_types: vec![(
-                Codec::H264,
-                OutputPayload {
-                    media: 120,
-                    rtx: Some(121),
-                },
-            )],
-            mid_ext: None,
-            cname: "c".into(),
-        };
-        self.command(Command::Subscribe(client.session, vec![output]));
+        self.command(Command::Subscribe(client.session, vec![output()]));
         client
     }
 
@@ -333,6 +318,25 @@ pub fn camera(number: u64) -> PublicationSpec {
         pli: true,
         remb: true,
         source: "camera".into(),
+    }
+}
+
+/// What every viewer takes: the program as H264.
+pub fn output() -> OutputSpec {
+    OutputSpec {
+        slot: program(),
+        mid: "0".into(),
+        ssrc: 111,
+        rtx_ssrc: Some(112),
+        payload_types: vec![(
+            Codec::H264,
+            OutputPayload {
+                media: 120,
+                rtx: Some(121),
+            },
+        )],
+        mid_ext: None,
+        cname: "c".into(),
     }
 }
 

@@ -1,0 +1,262 @@
+//! A whole relay under people who hold keys and mean harm: two publishers, two viewers, an outsider. The bytes say who sends what,
+//! when time passes and what the node commands in between; packets are sealed as their sender would, so they reach the very bottom.
+
+use relay_core::forward::{
+    Codec, Command, MILLISECOND, OutputPayload, OutputSpec, PayloadRole, PublicationId,
+    PublicationSpec, SessionId,
+};
+
+use super::bytes::Bytes;
+use super::listener::Listener;
+use crate::world::{Client, FIRST, PASSWORD, World, camera, output, program};
+
+const ROOM: &str = "room";
+const OUTSIDER: u64 = 10;
+/// Positions in the list of clients.
+const CAMERA: usize = 0;
+const LAYERED: usize = 1;
+const VIEWER: usize = 2;
+/// More than this teaches nothing new.
+const STEPS: usize = 300;
+
+struct Story {
+    world: World,
+    clients: Vec<Client>,
+    listener: Listener,
+    next: [u64; 2],
+    restarts: u32,
+}
+
+/// Tells a relay the story in the bytes; panics when anybody on the network could notice a broken promise.
+pub fn relay_packets(data: &[u8]) {
+    let mut story = Story::new();
+    story.hear();
+    let mut bytes = Bytes(data);
+    for _ in 0..STEPS {
+        if story.step(&mut bytes).is_none() {
+            break;
+        }
+        story.hear();
+    }
+    story.world.end_batch();
+    story.hear();
+}
+
+impl Story {
+    fn new() -> Self {
+        let mut world = World::new();
+        let camera = world.publisher(1, ROOM);
+        let layered = world.connect(2, ROOM);
+        let publish = Command::Publish(layered.session, PublicationId(2), layers());
+        world.command(publish);
+        world.show(ROOM, 1);
+        let viewers = [3, 4].map(|number| world.connect(number, ROOM));
+        for (index, viewer) in viewers.iter().enumerate() {
+            let spec = taken(index == 0);
+            world.command(Command::Subscribe(viewer.session, vec![spec]));
+        }
+        let outsider = world.viewer(OUTSIDER, "elsewhere");
+        let [first, second] = viewers;
+        Self {
+            world,
+            clients: vec![camera, layered, first, second, outsider],
+            listener: Listener::default(),
+            next: [FIRST; 2],
+            restarts: 0,
+        }
+    }
+
+    fn hear(&mut self) {
+        self.listener
+            .hear(&mut self.world, &mut self.clients, &[OUTSIDER]);
+    }
+
+    fn step(&mut self, bytes: &mut Bytes<'_>) -> Option<()> {
+        let choice = bytes.octet()?;
+        let index = usize::from(choice >> 4) % self.clients.len();
+        match choice & 0x0f {
+            0..=3 => self.plain_packet(choice, bytes)?,
+            4 | 5 => self.any_packet(index, bytes)?,
+            6 => self.any_compound(index, bytes),
+            7 => {
+                let sequences = [bytes.short()?, bytes.short()?];
+                self.world.nack(&mut self.clients[index], &sequences);
+            }
+            8 => self.any_datagram(index, bytes),
+            9 => {
+                self.world.now += u64::from(bytes.octet()?).pow(2) * MILLISECOND;
+                let World { relay, sent, now } = &mut self.world;
+                relay.tick(*now, sent);
+            }
+            10 => {
+                let shown = [None, Some(1), Some(2), Some(1)][usize::from(choice >> 4) % 4];
+                let shown = shown.map(PublicationId);
+                let room = if choice & 0x80 == 0 {
+                    ROOM
+                } else {
+                    "elsewhere"
+                };
+                self.world
+                    .command(Command::SetSlot(room.into(), program(), shown));
+            }
+            11 => self.move_client(index, bytes.octet()?),
+            12 => {
+                let recording = (choice & 0x10 != 0).then(|| "recording".to_owned());
+                self.world
+                    .command(Command::SetRecording(ROOM.into(), recording));
+            }
+            13 => {
+                let session = self.clients[VIEWER].session;
+                let spec = taken(choice & 0x10 != 0);
+                self.world.command(Command::Subscribe(session, vec![spec]));
+            }
+            14 => self.command(choice, bytes.octet()?),
+            _ => self.world.end_batch(),
+        }
+        Some(())
+    }
+
+    /// A well-formed packet somewhere near the last one.
+    fn plain_packet(&mut self, choice: u8, bytes: &mut Bytes<'_>) -> Option<()> {
+        let step = i64::from(bytes.octet()? as i8);
+        let scale = [1, 1, 1, 500][usize::from(choice >> 6)];
+        let number = self.next[CAMERA].saturating_add_signed(step * scale);
+        self.next[CAMERA] = number + 1;
+        let client = &mut self.clients[CAMERA];
+        self.world.publish(client, number, choice & 1 != 0);
+        Some(())
+    }
+
+    /// A sealed packet with any header extension, payload type, SSRC and payload.
+    fn any_packet(&mut self, index: usize, bytes: &mut Bytes<'_>) -> Option<()> {
+        let shape = bytes.octet()?;
+        let kind = [102, 103, 96, 97, 0x80 | 102, 0x80 | 96, 111, 127][usize::from(shape & 7)];
+        let slot = index % 2;
+        let step = i64::from(bytes.octet()? as i8);
+        let number = self.next[slot].saturating_add_signed(step);
+        self.next[slot] = number + 1;
+        let ssrc = [1, 1001, 2, 1002, 5, 6, 7, 8][usize::from(bytes.octet()? & 7)];
+        let mut packet = vec![0x80 | (shape & 0x30), kind];
+        packet.extend_from_slice(&(number as u16).to_be_bytes());
+        packet.extend_from_slice(&u32::from(bytes.short()?).wrapping_mul(3000).to_be_bytes());
+        packet.extend_from_slice(&u32::to_be_bytes(ssrc));
+        if shape & 0x10 != 0 {
+            let elements = bytes.piece();
+            let elements = &elements[..elements.len() & !3];
+            packet.extend_from_slice(&[[0xbe, 0xde], [0x10, 0x00]][usize::from(shape >> 7)]);
+            packet.extend_from_slice(&((elements.len() / 4) as u16).to_be_bytes());
+            packet.extend_from_slice(elements);
+        }
+        packet.extend_from_slice(bytes.piece());
+        if shape & 0x40 != 0 {
+            packet.resize(packet.len() + 900, 7);
+        }
+        let client = &mut self.clients[index];
+        if client
+            .sending
+            .protect_rtp_with_index(&mut packet, number)
+            .is_ok()
+        {
+            let from = (0, client.address);
+            let World { relay, sent, now } = &mut self.world;
+            relay.datagram(*now, from, &mut packet, sent);
+        }
+        Some(())
+    }
+
+    fn any_compound(&mut self, index: usize, bytes: &mut Bytes<'_>) {
+        let mut compound = bytes.piece().to_vec();
+        let client = &mut self.clients[index];
+        if let Some(first) = compound.first_mut() {
+            *first = 0x80 | (*first & 0x3f);
+        }
+        if client.sending.protect_rtcp(&mut compound).is_ok() {
+            let from = (0, client.address);
+            let World { relay, sent, now } = &mut self.world;
+            relay.datagram(*now, from, &mut compound, sent);
+        }
+    }
+
+    fn any_datagram(&mut self, index: usize, bytes: &mut Bytes<'_>) {
+        let mut datagram = bytes.piece().to_vec();
+        let from = (0, self.clients[index].address);
+        let World { relay, sent, now } = &mut self.world;
+        // What is no DTLS: whoever checked may say anything to Python's DTLS, and gets nothing from here.
+        relay.datagram(*now, from, &mut datagram, sent);
+    }
+
+    fn move_client(&mut self, index: usize, port: u8) {
+        let client = &mut self.clients[index];
+        client
+            .address
+            .set_port(20_000 + 256 * index as u16 + u16::from(port));
+        let ufrag = if index == VIEWER && self.restarts > 0 {
+            format!("restart{}", self.restarts)
+        } else {
+            format!("ufrag{}", client.session.0)
+        };
+        self.world.check(client.address, &ufrag);
+    }
+
+    fn command(&mut self, choice: u8, detail: u8) {
+        match choice >> 4 {
+            0..=3 => self
+                .world
+                .command(Command::RequestKeyframe(PublicationId(u64::from(
+                    detail % 3,
+                )))),
+            4 | 5 => {
+                self.restarts += 1;
+                let ufrag = format!("restart{}", self.restarts);
+                let session = self.clients[VIEWER].session;
+                self.world
+                    .command(Command::RestartIce(session, ufrag, PASSWORD.into()));
+            }
+            6 | 7 => self
+                .world
+                .command(Command::Unpublish(PublicationId(u64::from(detail % 3)))),
+            8..=11 => {
+                let publish = match detail & 1 {
+                    0 => Command::Publish(SessionId(1), PublicationId(1), camera(1)),
+                    _ => Command::Publish(SessionId(2), PublicationId(2), layers()),
+                };
+                self.world.command(publish);
+            }
+            _ => {
+                // Gone and back under the same number, but with another key, as Python would never do with the same.
+                let index = CAMERA + usize::from(detail) % 2;
+                let session = self.clients[index].session;
+                self.world.command(Command::CloseSession(session));
+                self.clients[index] = self.world.connect(session.0, ROOM);
+            }
+        }
+    }
+}
+
+/// Three simulcast layers told apart by RID (RFC 8852).
+fn layers() -> PublicationSpec {
+    PublicationSpec {
+        codec: Codec::Vp8,
+        payload_types: vec![(96, PayloadRole::Media), (97, PayloadRole::Rtx)],
+        ssrc: vec![],
+        rtx_ssrc: vec![],
+        mid_ext: Some(4),
+        rids: ["l", "m", "h"].map(String::from).into(),
+        rid_ext: Some(10),
+        repaired_rid_ext: Some(11),
+        ..camera(2)
+    }
+}
+
+/// Both codecs, with or without retransmission.
+fn taken(has_rtx: bool) -> OutputSpec {
+    let payload = |media: u8| OutputPayload {
+        media,
+        rtx: has_rtx.then_some(media + 1),
+    };
+    OutputSpec {
+        rtx_ssrc: has_rtx.then_some(112),
+        payload_types: vec![(Codec::H264, payload(120)), (Codec::Vp8, payload(122))],
+        ..output()
+    }
+}
