@@ -32,7 +32,7 @@ usage: relay_swarm load  WHERE [WHAT] --viewers N [--rate JOINS/S] [--seconds S]
 WHERE: --whep URL [--watch-token T] [--whip URL [--publish-token T]] [--bind ADDRESS] [--server-pid PID]
        Without --whip somebody else publishes. With --server-pid its CPU and memory are in the report.
 WHAT:  [--fps F] [--pattern burst|single] [--sizes chromium|equal] [--audio yes]
-       [--sample-every N] [--parallel POSTS] [--core N] [--seed N]";
+       [--sample-every N] [--drop-share 0..1] [--parallel POSTS] [--core N] [--seed N]";
 
 /// What a subcommand fails with: a sentence for stderr.
 type Failure = Box<dyn std::error::Error>;

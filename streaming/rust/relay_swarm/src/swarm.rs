@@ -112,6 +112,7 @@ impl Swarm {
             kinds,
             manner: Manner {
                 sample_every: arguments.optional("sample-every")?.unwrap_or(64),
+                drop_share: arguments.optional("drop-share")?.unwrap_or(0.0),
                 least_packets_a_frame: publisher.as_ref().map_or(1, |_| PACKETS_PER_FRAME),
             },
             publish: whip.map(|url| (url, token)),

@@ -9,6 +9,7 @@ use crate::agent::Agent;
 use crate::dtls_keys;
 use crate::feedback::Feedback;
 use crate::media;
+use crate::random::Random;
 use crate::system::{Batch, monotonic_nanos};
 use crate::tally::{Counts, Medium, Tally};
 
@@ -22,6 +23,8 @@ pub struct Manner {
     pub sample_every: u64,
     /// Packets that make a frame of our publisher; 1 when somebody else publishes.
     pub least_packets_a_frame: usize,
+    /// Share of media packets thrown away unseen, as a bad network would.
+    pub drop_share: f64,
 }
 
 /// A viewer and what it saw.
@@ -43,6 +46,7 @@ pub struct Viewer {
     before: Counts,
     feedback: Option<Feedback>,
     sender_ssrc: u32,
+    chance: Random,
     seen: u64,
     muted: usize,
 }
@@ -69,6 +73,7 @@ impl Viewer {
             before: Counts::default(),
             feedback: None,
             sender_ssrc: chance as u32,
+            chance: Random::new(chance),
             seen: (chance >> 32) % manner.sample_every,
             muted: 0,
         }
@@ -156,6 +161,9 @@ impl Viewer {
                 feedback.hear(now, datagram, &mut self.tally);
             }
             return true;
+        }
+        if self.manner.drop_share > 0.0 && self.chance.share() < self.manner.drop_share {
+            return false;
         }
         let medium = self.tally.note(now, datagram);
         if medium == Some(Medium::Video) {
