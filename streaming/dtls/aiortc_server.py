@@ -2,9 +2,8 @@
 exist).
 
 The relay is the DTLS server, so that our preference of AEAD_AES_128_GCM decides, except towards peers that
-can only be server themselves (the WHIP muxer of FFmpeg 8). All associations
-share one certificate, made per process, and one SSL context: a context each would cost 100 KiB and 160 µs a
-peer.
+can only be server themselves (the WHIP muxer of FFmpeg 8). All associations share one certificate, made per
+process, and one SSL context: a context each would cost 100 KiB and 160 µs a peer.
 """
 
 import asyncio
@@ -72,6 +71,31 @@ class _DatagramQueue:
         self._send_datagram(data)
 
 
+class _DigestingTransport(aiortc_dtls.RTCDtlsTransport):
+    """Compares the fingerprint of the certificate as it came (RFC 8122 §5).
+
+    aiortc has it parsed by cryptography, which is about to refuse serial numbers that are not positive; half
+    of those FFmpeg 8 makes are negative.
+    """
+
+    def _validate_peer_identity(self, remote: aiortc_dtls.RTCDtlsParameters) -> None:
+        certificate = self._ssl.get_peer_certificate() if self._ssl else None
+        wanted = {
+            entry.algorithm.lower(): entry.value.upper()
+            for entry in remote.fingerprints
+            if entry.algorithm.lower() in aiortc_dtls.X509_DIGEST_ALGORITHMS
+        }
+        if (
+            certificate is None
+            or not wanted
+            or any(
+                certificate.digest(algorithm.replace("-", "")).decode() != value
+                for algorithm, value in wanted.items()
+            )
+        ):
+            self._set_state(aiortc_dtls.State.FAILED)
+
+
 class AiortcAssociation:
     """Implements `DtlsAssociation` with one RTCDtlsTransport."""
 
@@ -90,7 +114,7 @@ class AiortcAssociation:
                 aiortc_dtls.RTCDtlsFingerprint(hash_name, value) for hash_name, value in fingerprints
             ]
         )
-        self._dtls = aiortc_dtls.RTCDtlsTransport(self._queue, [certificate])  # type: ignore[arg-type]
+        self._dtls = _DigestingTransport(self._queue, [certificate])  # type: ignore[arg-type]
         self._dtls._srtp_profiles = PROFILES
         self._dtls._set_role(role)
         self._closed = asyncio.Event()

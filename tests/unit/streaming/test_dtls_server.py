@@ -6,9 +6,11 @@ import asyncio
 import pytest
 from aiortc import rtcdtlstransport as aiortc_dtls
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
-from OpenSSL import SSL
+from cryptography.hazmat.primitives import serialization
+from OpenSSL import SSL, crypto
 
 from streaming.dtls.aiortc_server import AiortcAssociation, AiortcDtlsServer
+from streaming.dtls.association import SrtpKeys
 from streaming.errors import DtlsFailed
 
 
@@ -54,6 +56,10 @@ def test_private_names_of_aiortc_exist() -> None:
     dtls = RTCDtlsTransport(Pipe(), [RTCCertificate.generateCertificate()])  # type: ignore[arg-type]
     for name in ("_srtp_profiles", "_set_role", "_ssl", "_rx_srtp", "_tx_srtp", "start", "stop", "state"):
         assert hasattr(dtls, name)
+    for name in ("_validate_peer_identity", "_set_state"):
+        assert hasattr(dtls, name)
+    assert set(aiortc_dtls.X509_DIGEST_ALGORITHMS) == {"sha-256", "sha-384", "sha-512"}
+    assert aiortc_dtls.State.FAILED.name == "FAILED"
     assert hasattr(RTCCertificate, "_create_ssl_context")
 
 
@@ -95,6 +101,40 @@ async def test_client_whose_peer_never_gets_reachable_fails_in_time() -> None:
     association = AiortcDtlsServer().associate([("sha-256", "AB")], lambda _: None, "client")
     with pytest.raises(DtlsFailed):
         await association.handshake(0.05)
+
+
+class NegativeSerialNumber(RTCCertificate):
+    """What FFmpeg 8 makes in half of all cases, and what cryptography does not like to read."""
+
+    def __init__(self) -> None:
+        whole = RTCCertificate.generateCertificate()
+        super().__init__(key=whole._key, cert=whole._cert)
+        der = bytearray(whole._cert.public_bytes(serialization.Encoding.DER))
+        serial = whole._cert.serial_number.to_bytes(20, "big").lstrip(b"\0")
+        der[der.index(serial)] |= 0x80
+        self.odd = crypto.load_certificate(crypto.FILETYPE_ASN1, bytes(der))
+
+    def _create_ssl_context(self, srtp_profiles: list[aiortc_dtls.SRTPProtectionProfile]) -> SSL.Context:
+        context = super()._create_ssl_context(srtp_profiles)
+        with pytest.warns(DeprecationWarning, match="pyOpenSSL X509"):
+            context.use_certificate(self.odd)
+        return context
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_certificates_with_a_negative_serial_number_are_judged_by_their_fingerprint(
+    is_right: bool,
+) -> None:
+    certificate, pipe, relay = NegativeSerialNumber(), Pipe(), AiortcDtlsServer()
+    digest = certificate.odd.digest("sha256").decode() if is_right else ":".join(["AB"] * 32)
+    association = pipe.association = relay.associate([("SHA-256", digest.lower())], pipe.inbox.put_nowait)
+    client = RTCDtlsTransport(pipe, [certificate])  # type: ignore[arg-type]
+    client._set_role("client")
+    remote = RTCDtlsParameters([RTCDtlsFingerprint("sha-256", relay.fingerprint)])
+    handshakes = asyncio.gather(association.handshake(20), client.start(remote), return_exceptions=True)
+    outcome = (await handshakes)[0]
+    assert isinstance(outcome, SrtpKeys) if is_right else isinstance(outcome, DtlsFailed), outcome
+    await client.stop()
 
 
 async def test_cm_sha1_80_is_the_fallback() -> None:
