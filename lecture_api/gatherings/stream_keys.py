@@ -36,7 +36,7 @@ def issue(runtime: Runtime, actor: Actor, gathering: Gathering, *, in_force: boo
     )
     return StreamKey(
         key=key,
-        url=f"/whip/{room}?source=camera",
+        url=f"/whip/{room}",
         expires_at=now + ttl,
         generation=gathering.key_generation,
         in_force=in_force,

@@ -3,6 +3,7 @@ by theatre_mock: fits, is accessible, holds the strict content security policy, 
 Screenshots go to build/screenshots/theatre/."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -179,6 +180,31 @@ async def test_the_studio_checks_goes_live_breaks_and_ends(size: tuple[int, int]
         await page.get_by_role("button", name="恢复直播").wait_for()
         await looks_right(page, "studio-ended")
     assert {"type": "hide", "message_id": "m1"} in theatre.said
+
+
+@pytest.mark.parametrize("size", WHOLE_CLIENT)
+async def test_the_studio_hands_out_address_and_key_for_other_programs(size: tuple[int, int]) -> None:
+    theatre = Theatre("waiting", lecturer=True)
+    async with (
+        chromium(LOOPBACK_CANDIDATES, SECURE) as browser,
+        opened(browser, theatre, "/studio", size=size) as page,
+    ):
+        await page.get_by_text("摄像头正常").wait_for()
+        await page.get_by_role("button", name="改用 OBS 或 ffmpeg").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_label("WHIP 地址", exact=True)).to_have_value(f"{ORIGIN}/whip/live1")
+        await expect(dialog.get_by_label("推流密钥", exact=True)).to_have_attribute("type", "password")
+        await looks_right(page, "studio-key-obs")
+        await dialog.get_by_role("button", name="ffmpeg", exact=True).click()
+        await expect(dialog.get_by_label("命令")).to_have_value(re.compile("-f whip"))
+        await looks_right(page, "studio-key-ffmpeg")
+        await dialog.get_by_role("button", name="密钥泄露了").click()
+        await dialog.get_by_role("button", name="作废并更换", exact=True).click()
+        await expect(dialog.get_by_label("推流密钥", exact=True)).to_have_value("key-2")
+        await dialog.get_by_role("button", name="开始，由软件送画面").click()
+        await page.get_by_role("button", name="查看地址和密钥").wait_for()
+        await expect(page.get_by_role("button", name="摄像头")).to_have_count(0)
+        await looks_right(page, "studio-key-awaited")
 
 
 @pytest.mark.parametrize("size", WHOLE_CLIENT)

@@ -59,6 +59,7 @@ class Theatre:
         self._changes = changes
         self.detail = detail(page_state, self._permissions, **changes)
         self.said: list[Json] = []
+        self.key_generation = 1
         self._seq = len(CHAT)
         self._channel: WebSocketRoute | None = None
 
@@ -105,6 +106,12 @@ class Theatre:
             kind = "whip" if route.request.post_data_json["purpose"] == "publish" else "whep"
             grant = {"token": "t", "url": f"/{kind}/live1", "expires_at": instant(hours=1)}
             await route.fulfill(json=grant | {"media_epoch": "e1", "ice_servers": []})
+        elif path in ("/stream-key", "/stream-key/renew"):
+            self.key_generation += path == "/stream-key/renew"
+            key = {"key": f"key-{self.key_generation}", "url": "/whip/live1", "in_force": True}
+            await route.fulfill(
+                json=key | {"expires_at": instant(hours=12), "generation": self.key_generation}
+            )
         elif path == "/studio":
             recorder = {
                 "state": "recording",

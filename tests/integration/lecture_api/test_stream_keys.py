@@ -28,7 +28,7 @@ async def test_key_publishes_into_its_gathering_and_nothing_else(place: College)
     key = await key_of(place, "lecturer", gathering_id)
     claims = read(key["key"])
     assert (claims["room"], claims["grants"], claims["gen"]) == (gathering_id, ["publish"], 1)
-    assert key["url"] == f"/whip/{gathering_id}?source=camera"
+    assert key["url"] == f"/whip/{gathering_id}"
     assert (key["generation"], key["in_force"]) == (1, True)
 
 

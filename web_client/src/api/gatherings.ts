@@ -33,6 +33,9 @@ export async function requestMediaGrant(id: string, purpose: 'watch' | 'publish'
   const ice_servers = grant.ice_servers.map(({ urls, username, credential }) => ({ urls, ...(username == null ? {} : { username }), ...(credential == null ? {} : { credential }) }))
   return { ...grant, ice_servers }
 }
+export const requestStreamKey = (id: string) => answered(api.POST('/api/gatherings/{gathering_id}/stream-key', { params: gathering(id) }))
+/** Every older key of the gathering is worthless from now on. */
+export const renewStreamKey = (id: string) => answered(api.POST('/api/gatherings/{gathering_id}/stream-key/renew', { params: gathering(id) }))
 export const readStudio = (id: string) => answered(api.GET('/api/gatherings/{gathering_id}/studio', { params: gathering(id) }))
 
 export const calendarAddress = (id: string) => `/api/gatherings/${id}/calendar.ics`

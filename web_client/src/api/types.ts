@@ -36,6 +36,7 @@ export type GatheringForm = Schemas['GatheringIn']
 export type GatheringChanges = Schemas['GatheringPatch']
 export type MediaGrant = Omit<Schemas['MediaGrant'], 'ice_servers'> & { ice_servers: RTCIceServer[] }
 export type StudioReport = Schemas['Studio']
+export type StreamKey = Schemas['StreamKey']
 
 export type ReplayGrant = Schemas['ReplayGrantOut']
 export type ReplayProgress = Schemas['ReplayProgressIn']

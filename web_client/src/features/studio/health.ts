@@ -38,7 +38,7 @@ export function recorderHealth({ records, report, partAgeMs, reportAgeMs, isSend
 }
 export const recorderTone = (health: RecorderHealth): Tone => (health === 'ok' ? 'ok' : health === 'off' || health === 'starting' || health === 'waiting' || health === 'unknown' ? 'neutral' : 'warn')
 
-export type UplinkHealth = 'connecting' | 'ok' | 'lossy' | 'reconnecting' | 'refused' | 'off'
+export type UplinkHealth = 'connecting' | 'ok' | 'lossy' | 'reconnecting' | 'refused' | 'off' | 'awaited' | 'stalled'
 
 export function uplinkHealth(state: PeerLinkState, stats: OutboundSummary | null): UplinkHealth {
   if (state === 'reconnecting') return 'reconnecting'
@@ -47,4 +47,11 @@ export function uplinkHealth(state: PeerLinkState, stats: OutboundSummary | null
   if (state !== 'connected' || stats === null) return 'connecting'
   return stats.loss > lossBad ? 'lossy' : 'ok'
 }
-export const uplinkTone = (health: UplinkHealth): Tone => (health === 'ok' ? 'ok' : health === 'off' || health === 'connecting' ? 'neutral' : 'warn')
+/** What another program sends is known from the server alone. */
+export function softwareUplink(report: StudioReport | null): UplinkHealth {
+  const uplink = report?.uplink ?? null
+  if (uplink === null || uplink.state === 'connecting') return 'awaited'
+  if (uplink.state === 'stalled') return 'stalled'
+  return uplink.loss > lossBad ? 'lossy' : 'ok'
+}
+export const uplinkTone = (health: UplinkHealth): Tone => (health === 'ok' ? 'ok' : health === 'off' || health === 'connecting' || health === 'awaited' ? 'neutral' : 'warn')

@@ -6,7 +6,8 @@ import type { MediaReason } from '@/rtc/errors'
 import type { OutboundSummary } from '@/rtc/StatsSummary'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import CaptureProblem from './CaptureProblem.vue'
-import { recorderHealth, recorderTone, uplinkHealth, uplinkTone } from './health'
+import { recorderHealth, recorderTone, softwareUplink, uplinkHealth, uplinkTone } from './health'
+import { ffmpegCommand, whipAddress } from './streamTools'
 
 /** The real names and addresses, without the real pages. */
 const nothing = { render: () => null }
@@ -65,5 +66,26 @@ describe('a capture that is not possible', () => {
     const wrapper = mount(CaptureProblem, { props: { reason: 'insecure_context', busy: false }, global })
     expect(wrapper.get('a').attributes('href')).toMatch(/^http:\/\/localhost/)
     expect(wrapper.text()).toContain('ZHIJIAN_TLS_CERT')
+  })
+})
+
+describe('another program that sends', () => {
+  const uplink = (over: Partial<NonNullable<StudioReport['uplink']>>): StudioReport => ({ ...report(), uplink: { bitrate_bps: 2_000_000, loss: 0, rtt_ms: null, state: 'live', ...over } })
+
+  it('is known from the server alone', () => {
+    expect(softwareUplink(null)).toBe('awaited')
+    expect(softwareUplink(report())).toBe('awaited')
+    expect(softwareUplink(uplink({ state: 'connecting' }))).toBe('awaited')
+    expect(softwareUplink(uplink({}))).toBe('ok')
+    expect(softwareUplink(uplink({ loss: 0.2 }))).toBe('lossy')
+    expect(softwareUplink(uplink({ state: 'stalled' }))).toBe('stalled')
+    expect([uplinkTone('awaited'), uplinkTone('stalled')]).toEqual(['neutral', 'warn'])
+  })
+
+  it('is told a whole address and a command that keeps the key out of the shell history', () => {
+    const address = whipAddress('/whip/room', 'https://z.example')
+    expect(address).toBe('https://z.example/whip/room')
+    expect(ffmpegCommand(address, "it's.mp4")).toContain(`-i 'it'\\''s.mp4' `)
+    expect(ffmpegCommand(address)).toMatch(/-bf 0 .*-f whip -authorization "\$KEY" 'https:\/\/z\.example\/whip\/room'$/)
   })
 })

@@ -10,11 +10,14 @@ import { usePublication } from './usePublication'
 import { useScreen } from './useScreen'
 import { useStudioReport } from './useStudioReport'
 
+/** browser: camera and microphone of this page. software: OBS or ffmpeg, with a stream key. */
+export type SendsFrom = 'browser' | 'software'
 export type Phase = 'draft' | 'before' | 'rejoin' | 'on_air' | 'ended' | 'over'
 
 /** How long after End the lecture can be taken up again (joints §7). */
 export const resumeWithinMs = 10 * 60_000
 const onAirKey = 'zhijian.on_air'
+const sendsFromKey = 'zhijian.sends_from'
 
 export function useStudio(load: Load<Detail>, detail: Readonly<Ref<Detail>>) {
   const { id, records } = detail.value
@@ -26,6 +29,7 @@ export function useStudio(load: Load<Detail>, detail: Readonly<Ref<Detail>>) {
   const screen = useScreen(screenPublication)
   /** This page is the one on air, or wants to be. */
   const joined = ref(false)
+  const sendsFrom = ref<SendsFrom>('browser')
   const acting = ref<HostAction | null>(null)
   const actionError = ref<ApiError | null>(null)
   const report = useStudioReport(id, life.isOnAir)
@@ -54,17 +58,25 @@ export function useStudio(load: Load<Detail>, detail: Readonly<Ref<Detail>>) {
     }
   }
 
-  function publish(): void {
+  function publish(from: SendsFrom): void {
     joined.value = true
+    sendsFrom.value = from
     sessionStorage.setItem(onAirKey, id)
+    sessionStorage.setItem(sendsFromKey, from)
+    if (from === 'software') {
+      // Its camera is free for the other program, and nothing of ours fights for the place.
+      camera.stop()
+      capture.close()
+      return
+    }
     const tracks = capture.media.value
     camera.start({ video: tracks?.getVideoTracks()[0] ?? null, audio: tracks?.getAudioTracks()[0] ?? null })
   }
 
-  /** Start, go on after a reload, or resume: the capture must be there first. */
-  async function goOnAir(action: 'start' | 'resume' | null): Promise<void> {
-    if (capture.media.value === null && !(await capture.open())) return
-    if (action === null || (await doAct(action))) publish()
+  /** Start, go on after a reload, or resume: what this page sends must be there first. */
+  async function goOnAir(action: 'start' | 'resume' | null, from: SendsFrom = 'browser'): Promise<void> {
+    if (from === 'browser' && capture.media.value === null && !(await capture.open())) return
+    if (action === null || (await doAct(action))) publish(from)
   }
 
   function leaveAir(): void {
@@ -116,10 +128,10 @@ export function useStudio(load: Load<Detail>, detail: Readonly<Ref<Detail>>) {
   /** After a reload in mid-lecture: straight back, without a question the browser does not ask. */
   async function enter(): Promise<void> {
     const wasHere = sessionStorage.getItem(onAirKey) === id
-    if (phase.value === 'rejoin' && wasHere) await goOnAir(null)
+    if (phase.value === 'rejoin' && wasHere) await goOnAir(null, sessionStorage.getItem(sendsFromKey) === 'software' ? 'software' : 'browser')
     else if (phase.value === 'before' || phase.value === 'rejoin') await capture.open()
   }
 
-  return { life, capture, camera, screen, screenPublication, phase, joined, acting, actionError, report, doAct, goOnAir, end, enter }
+  return { life, capture, camera, screen, screenPublication, phase, joined, sendsFrom, acting, actionError, report, doAct, goOnAir, end, enter }
 }
 export type StudioDesk = ReturnType<typeof useStudio>
