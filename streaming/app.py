@@ -104,6 +104,7 @@ class MediaNode:
             node_epoch=node_epoch,
             feed_path=settings.feed_socket_path,
             remb_bps=settings.media_remb_bps,
+            workers=settings.media_workers,
         )
         return cls(settings, engine, token_verifier, node_epoch=node_epoch)
 

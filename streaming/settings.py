@@ -47,6 +47,9 @@ class StreamingSettings(BaseSettings):
     media_handshake_seconds: float = Field(
         15.0, gt=0, description="Time from the offer until ICE and DTLS must be connected."
     )
+    media_workers: int = Field(
+        0, ge=0, le=32, description="Media threads; 0 takes one for each core, at most eight."
+    )
     media_remb_bps: int = Field(
         2_500_000, ge=100_000, description="Bit rate publishers are told they may send (goog-remb)."
     )

@@ -27,8 +27,10 @@ class RelayEngine(Protocol):
         """Take up to `limit` waiting events, oldest first."""
         ...
 
-    def add_session(self, session: int, room: str, local_ufrag: str, local_pwd: str) -> None:
-        """Answer STUN checks for these credentials from now on."""
+    def add_session(
+        self, session: int, room: str, local_ufrag: str, local_pwd: str, *, publishes: bool = False
+    ) -> None:
+        """Answer STUN checks for these credentials from now on; a room's publishers share a media thread."""
         ...
 
     def restart_ice(self, session: int, local_ufrag: str, local_pwd: str) -> None:
@@ -81,9 +83,17 @@ class RelayEngine(Protocol):
 
 
 def open_engine(
-    *, addresses: Sequence[str], port: int, node_epoch: str, feed_path: Path | None, remb_bps: int
+    *,
+    addresses: Sequence[str],
+    port: int,
+    node_epoch: str,
+    feed_path: Path | None,
+    remb_bps: int,
+    workers: int = 0,
 ) -> RelayEngine:
     """Start the native engine: one UDP socket an address, all on `port` (0 = one free port shared by all).
+
+    `workers` is the number of media threads; 0 takes one a core, at most eight.
 
     Raises:
         OSError: the port is taken (EADDRINUSE) or an address is not ours.
@@ -99,4 +109,5 @@ def open_engine(
         node_epoch=node_epoch,
         feed_path=str(feed_path) if feed_path else None,
         remb_bps=remb_bps,
+        workers=workers,
     )

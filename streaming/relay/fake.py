@@ -52,7 +52,9 @@ class FakeEngine:
                 os.eventfd_read(self._wake)
         return taken
 
-    def add_session(self, session: int, room: str, local_ufrag: str, local_pwd: str) -> None:
+    def add_session(
+        self, session: int, room: str, local_ufrag: str, local_pwd: str, *, publishes: bool = False
+    ) -> None:
         """See `RelayEngine`."""
         self.sessions[session] = (room, local_ufrag, local_pwd)
         self.calls.append(("add_session", (session, room, local_ufrag, local_pwd)))

@@ -153,7 +153,13 @@ class SessionOpener:
         self, media_session: MediaSession, credentials: IceCredentials, negotiated: Negotiated
     ) -> None:
         engine_id = media_session.engine_id
-        self._engine.add_session(engine_id, media_session.room.name, credentials.ufrag, credentials.pwd)
+        self._engine.add_session(
+            engine_id,
+            media_session.room.name,
+            credentials.ufrag,
+            credentials.pwd,
+            publishes=bool(media_session.publications),
+        )
         for publication in media_session.publications:
             self._engine.publish(engine_id, publication.publication_id, publication.spec.to_json())
         if negotiated.subscription:

@@ -144,11 +144,12 @@ class Harness:
         addresses: list[str] | None = None,
         port: int = 0,
         feed_path: str | None = None,
+        workers: int = 0,
         **timings: int,
     ) -> None:
         self.engine = Engine(
             addresses=addresses or ["127.0.0.1"], port=port, node_epoch="epoch-1", feed_path=feed_path,
-            timings=json.dumps(timings) if timings else None,
+            timings=json.dumps(timings) if timings else None, workers=workers,
         )  # fmt: skip
         self.address = self.engine.local_addresses()[0]
         self.events: list[tuple[str, int, str, bytes]] = []
@@ -201,6 +202,7 @@ class Peer:
     session: int
     room: str = "room"
     address: tuple[str, int] | None = None
+    publishes: bool = False
     ufrag: str = field(default_factory=lambda: secrets.token_hex(4))
     pwd: str = field(default_factory=lambda: secrets.token_hex(12))
 
@@ -208,7 +210,9 @@ class Peer:
         self.remote = self.address or self.harness.address
         self.family = socket.AF_INET6 if ":" in self.remote[0] else socket.AF_INET
         self.socket = self.open()
-        self.harness.engine.add_session(self.session, self.room, self.ufrag, self.pwd)
+        self.harness.engine.add_session(
+            self.session, self.room, self.ufrag, self.pwd, publishes=self.publishes
+        )
 
     def open(self) -> socket.socket:
         """Another local address of the same peer."""

@@ -25,7 +25,7 @@ def harness(path: Path) -> Iterator[Harness]:
 
 def recorded_camera(harness: Harness) -> Peer:
     """A camera in V0 of a room that is recorded as "r1"."""
-    publisher = Peer(harness, 1)
+    publisher = Peer(harness, 1, publishes=True)
     publisher.publish(10, CAMERA)
     publisher.connect()
     harness.engine.set_recording("room", "r1")

@@ -26,7 +26,7 @@ impl Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (*, addresses, port, node_epoch, feed_path, remb_bps=2_500_000, timings=None))]
+    #[pyo3(signature = (*, addresses, port, node_epoch, feed_path, remb_bps=2_500_000, timings=None, workers=0))]
     fn new(
         addresses: Vec<String>,
         port: u16,
@@ -34,6 +34,7 @@ impl Engine {
         feed_path: Option<String>,
         remb_bps: u64,
         timings: Option<String>,
+        workers: usize,
     ) -> PyResult<Self> {
         let settings = EngineSettings {
             addresses,
@@ -42,6 +43,7 @@ impl Engine {
             feed_path,
             remb_bps,
             timings,
+            workers,
         };
         relay_runtime::Engine::start(&settings)
             .map(Self)
@@ -75,20 +77,19 @@ impl Engine {
             .collect()
     }
 
+    #[pyo3(signature = (session, room, local_ufrag, local_pwd, *, publishes=false))]
     fn add_session(
         &self,
         session: u64,
         room: String,
         local_ufrag: String,
         local_pwd: String,
+        publishes: bool,
     ) -> PyResult<()> {
-        let session = SessionId(session);
-        self.queue(Ok(Command::AddSession {
-            session,
-            room,
-            ufrag: local_ufrag,
-            pwd: local_pwd,
-        }))
+        let credentials = (local_ufrag, local_pwd);
+        self.0
+            .add_session(SessionId(session), room, credentials, publishes)
+            .map_err(to_python)
     }
 
     fn restart_ice(&self, session: u64, local_ufrag: String, local_pwd: String) -> PyResult<()> {

@@ -30,6 +30,14 @@ impl DelayHistogram {
         self.total += count;
     }
 
+    /// Takes over what another worker counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+    }
+
     /// Datagrams counted.
     pub fn count(&self) -> u64 {
         self.total

@@ -12,17 +12,19 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Sender, unbounded};
 use parking_lot::Mutex;
-use relay_core::forward::{Command, Config};
+use relay_core::forward::{Command, Config, MAX_WORKERS, SessionId, WorkerIndex};
 use relay_core::srtp::SrtpContext;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::error::EngineError;
 use crate::event::{EngineEvent, EventQueue};
-use crate::feed::{FeedServer, RecordingStats, handover};
+use crate::feed::{FeedSender, FeedServer, RecordingStats, handover};
+use crate::lane::{Inlet, Lane, lane};
+use crate::router::READER;
+use crate::switchboard::{Post, Switchboard};
 use crate::sys::{self, EventFd};
-use crate::worker::{Worker, WorkerCommand, WorkerStats};
+use crate::worker::{Worker, WorkerStats};
 use crate::{spec, stats, tcp};
 
 /// How to start an engine.
@@ -40,15 +42,19 @@ pub struct EngineSettings {
     pub remb_bps: u64,
     /// Timings for tests, JSON.
     pub timings: Option<String>,
+    /// Media threads; 0 = one per core this process may use, at most [`MOST_BY_DEFAULT`].
+    pub workers: usize,
 }
+
+/// More threads than this only make the hand-over dearer for one lecture; ask for them when there are many rooms.
+const MOST_BY_DEFAULT: usize = 8;
 
 /// A running engine.
 pub struct Engine {
     addresses: Vec<SocketAddr>,
-    commands: Sender<WorkerCommand>,
-    wake: Arc<EventFd>,
+    switchboard: Arc<Switchboard>,
     events: Arc<EventQueue>,
-    stats: Arc<Mutex<WorkerStats>>,
+    stats: Vec<Arc<Mutex<WorkerStats>>>,
     recordings: Arc<Mutex<Vec<RecordingStats>>>,
     tcp: tcp::TcpNumbers,
     failure: Arc<Mutex<Option<String>>>,
@@ -72,16 +78,21 @@ impl Engine {
             .iter()
             .map(std::net::UdpSocket::local_addr)
             .collect::<io::Result<_>>()?;
-        let (commands, receiver) = unbounded();
-        let wake = Arc::new(EventFd::new()?);
+        config.workers = worker_count(settings.workers)?;
+        let wakes = (0..config.workers)
+            .map(|_| EventFd::new().map(Arc::new))
+            .collect::<io::Result<Vec<_>>>()?;
+        let (posts, receivers): (Vec<_>, Vec<_>) =
+            wakes.iter().map(|wake| Post::new(wake.clone())).unzip();
+        let switchboard = Arc::new(Switchboard::new(posts, seed));
         let events = Arc::new(EventQueue::new()?);
-        let (tcp_server, tcp_port, tcp_numbers) = tcp::open(listeners, tcp_limits, wake.clone())?;
+        let (tcp_server, tcp_port, tcp_numbers) =
+            tcp::open(listeners, tcp_limits, wakes[READER].clone())?;
         let engine = Self {
             addresses,
-            commands: commands.clone(),
-            wake: wake.clone(),
+            switchboard: switchboard.clone(),
             events: events.clone(),
-            stats: Arc::default(),
+            stats: wakes.iter().map(|_| Arc::default()).collect(),
             recordings: Arc::default(),
             tcp: tcp_numbers,
             failure: Arc::default(),
@@ -101,8 +112,7 @@ impl Engine {
                 listener,
                 messages,
                 wake: feed_wake,
-                commands,
-                worker_wake: wake.clone(),
+                switchboard,
                 events: events.clone(),
                 stats: engine.recordings.clone(),
                 node_epoch: settings.node_epoch.clone(),
@@ -112,17 +122,25 @@ impl Engine {
             engine.spawn("relay-feed", move || server.run())?;
         }
         engine.spawn("relay-tcp", move || tcp_server.run())?;
-        let worker = Worker {
-            sockets,
-            commands: receiver,
-            wake,
-            events,
-            feed,
-            tcp: Some(tcp_port),
-            stats: engine.stats.clone(),
-            config,
-        };
-        engine.spawn("relay-media", move || worker.run())?;
+        let (mut lanes, mut inlets) = interconnect(&wakes);
+        for (index, (wake, commands)) in wakes.into_iter().zip(receivers).enumerate() {
+            let worker = Worker {
+                sockets: sockets.clone(),
+                commands,
+                wake,
+                inlets: std::mem::take(&mut inlets[index]),
+                lanes: std::mem::take(&mut lanes[index]),
+                events: events.clone(),
+                feed: feed.as_ref().map(FeedSender::another),
+                tcp: Some(tcp_port.another()),
+                stats: engine.stats[index].clone(),
+                config: Config {
+                    worker: index,
+                    ..config.clone()
+                },
+            };
+            engine.spawn(&format!("relay-media-{index}"), move || worker.run())?;
+        }
         Ok(engine)
     }
 
@@ -150,20 +168,35 @@ impl Engine {
             }
         }
         self.check()?;
-        self.commands
-            .send(WorkerCommand::Relay(command))
-            .map_err(|_| EngineError::Stopped)?;
-        self.wake.signal();
+        self.switchboard.command(command);
+        Ok(())
+    }
+
+    /// Queues a new session; `publishes` says whether it will send rather than watch, which decides where it is put.
+    pub fn add_session(
+        &self,
+        session: SessionId,
+        room: String,
+        credentials: (String, String),
+        publishes: bool,
+    ) -> Result<(), EngineError> {
+        self.check()?;
+        self.switchboard
+            .add_session(session, room, credentials, publishes);
         Ok(())
     }
 
     /// A snapshot at most a quarter of a second old, as JSON.
     pub fn stats(&self) -> Result<String, EngineError> {
         self.check()?;
-        let worker = self.stats.lock().clone();
+        let workers: Vec<_> = self
+            .stats
+            .iter()
+            .map(|stats| stats.lock().clone())
+            .collect();
         let recordings = self.recordings.lock().clone();
         Ok(stats::to_json(
-            &worker,
+            &workers,
             &recordings,
             self.tcp.read(),
             self.events.dtls_excess(),
@@ -175,9 +208,7 @@ impl Engine {
         let Some(threads) = self.threads.lock().take() else {
             return;
         };
-        // A worker that is gone already needs no telling.
-        let _ = self.commands.send(WorkerCommand::Stop);
-        self.wake.signal();
+        self.switchboard.stop();
         for thread in threads.into_iter().rev() {
             // Panics were caught inside and are in `failure`.
             let _ = thread.join();
@@ -229,6 +260,41 @@ impl Drop for Engine {
     }
 }
 
+fn worker_count(wanted: usize) -> Result<usize, EngineError> {
+    match wanted {
+        0 => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            Ok(cores.min(MOST_BY_DEFAULT))
+        }
+        1..=MAX_WORKERS => Ok(wanted),
+        _ => Err(EngineError::InvalidArgument(format!(
+            "workers: at most {MAX_WORKERS}"
+        ))),
+    }
+}
+
+/// By worker: its ways to the others, and theirs to it. Nothing for one alone.
+#[expect(clippy::type_complexity, reason = "two tables by worker")]
+fn interconnect(
+    wakes: &[Arc<EventFd>],
+) -> (Vec<Vec<Option<Lane>>>, Vec<Vec<(WorkerIndex, Inlet)>>) {
+    let mut lanes: Vec<Vec<_>> = wakes.iter().map(|_| Vec::new()).collect();
+    let mut inlets: Vec<Vec<_>> = wakes.iter().map(|_| Vec::new()).collect();
+    if wakes.len() == 1 {
+        return (lanes, inlets);
+    }
+    for (from, ways) in lanes.iter_mut().enumerate() {
+        for (to, wake) in wakes.iter().enumerate() {
+            ways.push((from != to).then(|| {
+                let (lane, inlet) = lane(wake.clone());
+                inlets[to].push((from, inlet));
+                lane
+            }));
+        }
+    }
+    (lanes, inlets)
+}
+
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
@@ -269,6 +335,7 @@ mod tests {
             feed_path: None,
             remb_bps: 1,
             timings: None,
+            workers: 2,
         };
         let engine = Engine::start(&settings).expect("loopback");
         engine

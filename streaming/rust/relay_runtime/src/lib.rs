@@ -1,4 +1,4 @@
-//! Sockets and threads around `relay_core`: one media thread, one TCP thread, one feed thread, queues to and from Python.
+//! Sockets and threads around `relay_core`: media threads, one TCP thread, one feed thread, queues to and from Python.
 //!
 //! `unsafe` lives in `sys` alone.
 #![deny(unsafe_code)]
@@ -9,9 +9,12 @@ mod engine;
 mod error;
 mod event;
 mod feed;
+mod lane;
+mod router;
 mod socket;
 pub mod spec;
 mod stats;
+mod switchboard;
 #[allow(unsafe_code)]
 mod sys;
 mod tcp;
@@ -20,4 +23,3 @@ mod worker;
 pub use engine::{Engine, EngineSettings};
 pub use error::EngineError;
 pub use event::EngineEvent;
-pub use worker::WorkerCommand;

@@ -75,6 +75,7 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
         let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
         let _ = socket.set_send_buffer_size(BUFFER_BYTES);
     }
+    sys::stamp_arrivals(socket.as_raw_fd());
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

@@ -2,19 +2,27 @@
 
 use serde_json::{Map, Value, json};
 
+use relay_core::forward::DropCounters;
+
+use crate::delay::DelayHistogram;
 use crate::feed::RecordingStats;
 use crate::tcp::{FIRST_CONNECTION, TcpStats};
 use crate::worker::WorkerStats;
 
 /// Writes the snapshot.
 pub fn to_json(
-    worker: &WorkerStats,
+    workers: &[WorkerStats],
     recordings: &[RecordingStats],
     tcp: TcpStats,
     dtls_excess: u64,
 ) -> String {
-    let dropped = worker.relay.dropped;
-    let sessions: Map<String, Value> = worker.relay.sessions.iter().map(|peer| {
+    let (mut dropped, mut delay) = (DropCounters::default(), DelayHistogram::default());
+    for worker in workers {
+        dropped.add(&worker.relay.dropped);
+        delay.merge(&worker.delay);
+    }
+    let sum = |count: fn(&WorkerStats) -> u64| workers.iter().map(count).sum::<u64>();
+    let sessions: Map<String, Value> = workers.iter().flat_map(|worker| &worker.relay.sessions).map(|peer| {
         let value = json!({
             "address": peer.path.map(|path| path.1.to_string()),
             "protocol": peer.path.map(|path| if path.0 < FIRST_CONNECTION { "udp" } else { "tcp" }),
@@ -23,7 +31,7 @@ pub fn to_json(
         });
         (peer.session.to_string(), value)
     }).collect();
-    let publications: Map<String, Value> = worker.relay.publications.iter().map(|publication| {
+    let publications: Map<String, Value> = workers.iter().flat_map(|worker| &worker.relay.publications).map(|publication| {
         let layers: Vec<Value> = publication.layers.iter().map(|layer| json!({
             "rid": layer.rid, "sending": layer.is_sending, "viewers": layer.viewers, "packets": layer.packets, "bytes": layer.bytes,
             "bitrate_bps": layer.bitrate_bps, "lost": layer.lost, "keyframes": layer.keyframes,
@@ -43,10 +51,14 @@ pub fn to_json(
         (recording.recording.to_string(), value)
     }).collect();
     json!({
-        "uptime_ms": worker.uptime / 1_000_000,
-        "idle_ns": worker.idle,
-        "sent": worker.sent,
-        "send_refused": worker.refused,
+        "uptime_ms": workers.iter().map(|worker| worker.uptime).max().unwrap_or(0) / 1_000_000,
+        "idle_ns": sum(|worker| worker.idle),
+        "sent": sum(|worker| worker.sent),
+        "send_refused": sum(|worker| worker.refused),
+        "workers": workers.iter().map(|worker| json!({
+            "idle_ns": worker.idle, "sent": worker.sent, "sessions": worker.relay.sessions.len(),
+            "handover_lost": worker.handover_lost,
+        })).collect::<Vec<_>>(),
         "dropped": {
             "unknown_ufrag": dropped.unknown_ufrag, "bad_integrity": dropped.bad_integrity,
             "srtp_before_keys": dropped.srtp_before_keys, "srtp_auth": dropped.srtp_auth, "replayed": dropped.replayed,
@@ -62,7 +74,7 @@ pub fn to_json(
             "silent": tcp.silent, "dropped": tcp.dropped,
         },
         "forward_delay_us": {
-            "p50": worker.delay.quantile_us(0.5), "p99": worker.delay.quantile_us(0.99), "count": worker.delay.count(),
+            "p50": delay.quantile_us(0.5), "p99": delay.quantile_us(0.99), "count": delay.count(),
         },
     })
     .to_string()

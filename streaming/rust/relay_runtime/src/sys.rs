@@ -19,12 +19,20 @@ pub const MAX_GSO_BYTES: usize = 65_507;
 
 /// Nanoseconds of `CLOCK_MONOTONIC`.
 pub fn monotonic() -> Nanos {
+    read_clock(libc::CLOCK_MONOTONIC)
+}
+
+fn read_clock(clock: libc::clockid_t) -> Nanos {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is a valid timespec for the call to fill; this clock always exists on Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    // SAFETY: `time` is a valid timespec for the call to fill; the clocks asked for always exist on Linux.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    nanos(time)
+}
+
+fn nanos(time: libc::timespec) -> Nanos {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
@@ -116,7 +124,14 @@ pub struct ReceiveBatch {
     addresses: Vec<libc::sockaddr_storage>,
     lengths: Vec<usize>,
     sources: Vec<Option<SocketAddr>>,
+    controls: Vec<Stamp>,
+    arrivals: Vec<Nanos>,
 }
+
+/// Room for one SCM_TIMESTAMPNS message.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Stamp([u8; 64]);
 
 impl ReceiveBatch {
     /// Buffers for [`BATCH`] datagrams.
@@ -128,6 +143,8 @@ impl ReceiveBatch {
             addresses: vec![empty; BATCH],
             lengths: vec![0; BATCH],
             sources: vec![None; BATCH],
+            controls: vec![Stamp([0; 64]); BATCH],
+            arrivals: vec![0; BATCH],
         }
     }
 
@@ -146,6 +163,8 @@ impl ReceiveBatch {
             header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
             header.msg_iov = &raw mut vectors[index];
             header.msg_iovlen = 1;
+            header.msg_control = self.controls[index].0.as_mut_ptr().cast();
+            header.msg_controllen = self.controls[index].0.len() as _;
         }
         // SAFETY: every header points to buffers of the stated sizes that live in `self` or on this stack frame during the call.
         let count = unsafe {
@@ -165,7 +184,11 @@ impl ReceiveBatch {
                 Err(error)
             };
         }
+        // The kernel stamps by the wall clock; both clocks are read at one moment, so a step of it moves nothing but this batch.
+        let (now, wall) = (monotonic(), read_clock(libc::CLOCK_REALTIME));
         for (index, header) in headers.iter().enumerate().take(count as usize) {
+            let age = timestamp(&header.msg_hdr).map_or(0, |stamp| wall.saturating_sub(stamp));
+            self.arrivals[index] = now.saturating_sub(age.min(MAX_AGE));
             // A datagram cut to the buffer cannot be authentic: it is left empty and counted as `other`.
             let is_cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             self.lengths[index] = if is_cut { 0 } else { header.msg_len as usize };
@@ -181,11 +204,52 @@ impl ReceiveBatch {
         Ok(count as usize)
     }
 
+    /// When the kernel got a datagram, on the monotonic clock.
+    pub fn arrival(&self, index: usize) -> Nanos {
+        self.arrivals[index]
+    }
+
     /// A received datagram and where it came from, v4-mapped addresses normalised.
     pub fn datagram(&mut self, index: usize) -> Option<(SocketAddr, &mut [u8])> {
         let source = self.sources[index]?;
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         Some((source, &mut self.buffers[index][..self.lengths[index]]))
+    }
+}
+
+/// Older than this a stamp is a stepped wall clock.
+const MAX_AGE: Nanos = 10_000_000_000;
+
+/// The kernel's receive time of a message, on the wall clock.
+fn timestamp(header: &libc::msghdr) -> Option<Nanos> {
+    // SAFETY: the kernel filled the control buffer the header points to, and told its length.
+    let message = unsafe { libc::CMSG_FIRSTHDR(header).as_ref() }?;
+    if (message.cmsg_level, message.cmsg_type) != (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
+        return None;
+    }
+    // SAFETY: a message of this kind carries a timespec; it may lie unaligned.
+    let time = unsafe {
+        libc::CMSG_DATA(message)
+            .cast::<libc::timespec>()
+            .read_unaligned()
+    };
+    Some(nanos(time))
+}
+
+/// Has the kernel stamp what a socket receives; without it a datagram counts as arrived when it was read.
+pub fn stamp_arrivals(fd: RawFd) -> bool {
+    let on: libc::c_int = 1;
+    let pointer: *const libc::c_int = &raw const on;
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the pointer is to an int of the stated length.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPNS,
+            pointer.cast(),
+            length,
+        ) == 0
     }
 }
 
@@ -343,6 +407,22 @@ mod tests {
             }
         }
         assert_eq!(lengths, [1000, 1000, 500]);
+    }
+
+    #[test]
+    fn a_datagram_has_arrived_when_the_kernel_got_it() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        assert!(stamp_arrivals(receiver.as_raw_fd()));
+        let before = monotonic();
+        let to = receiver.local_addr().expect("bound");
+        receiver.send_to(b"late", to).expect("sent");
+        let sent = monotonic();
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        let mut batch = ReceiveBatch::new();
+        assert_eq!(batch.receive(receiver.as_raw_fd()).expect("received"), 1);
+        // The two clocks are read one after the other.
+        let slack = 1_000_000;
+        assert!((before - slack..sent + slack).contains(&batch.arrival(0)));
     }
 
     #[test]

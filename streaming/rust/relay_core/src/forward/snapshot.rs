@@ -38,6 +38,21 @@ pub struct DropCounters {
 }
 
 impl DropCounters {
+    /// Adds what another relay counted.
+    pub fn add(&mut self, other: &Self) {
+        self.unknown_ufrag += other.unknown_ufrag;
+        self.bad_integrity += other.bad_integrity;
+        self.srtp_before_keys += other.srtp_before_keys;
+        self.srtp_auth += other.srtp_auth;
+        self.replayed += other.replayed;
+        self.malformed_rtp += other.malformed_rtp;
+        self.malformed_rtcp += other.malformed_rtcp;
+        self.malformed_stun += other.malformed_stun;
+        self.unknown_ssrc += other.unknown_ssrc;
+        self.unknown_source += other.unknown_source;
+        self.other += other.other;
+    }
+
     /// Counts what an SRTP context refused; `malformed` is the counter for what is no packet at all.
     pub(super) fn count_refused(&mut self, error: SrtpError, malformed: fn(&mut Self) -> &mut u64) {
         *match error {

@@ -51,6 +51,17 @@ pub fn handover(wake: Arc<EventFd>) -> (FeedSender, Receiver<FeedMessage>) {
 }
 
 impl FeedSender {
+    /// Another end, for another media thread. Rooms must not share threads' order: each room is fed by one.
+    pub fn another(&self) -> Self {
+        Self {
+            messages: self.messages.clone(),
+            wake: self.wake.clone(),
+            backlog: VecDeque::new(),
+            lost: HashMap::new(),
+            is_dirty: false,
+        }
+    }
+
     /// Hands an item over, or keeps control items for later, or counts a packet as lost.
     pub fn push(&mut self, item: FeedItem) {
         self.is_dirty = true;

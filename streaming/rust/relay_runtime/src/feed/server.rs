@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use relay_core::forward::{Command, FeedItem, MILLISECOND, Nanos, SECOND, Slot};
@@ -17,8 +17,8 @@ use super::handover::FeedMessage;
 use super::recording::{Recording, RecordingStats};
 use super::ring::{Ring, RingLimits};
 use crate::event::EventQueue;
+use crate::switchboard::Switchboard;
 use crate::sys::{self, EventFd, Interest};
-use crate::worker::WorkerCommand;
 
 /// Longest wait: how stale the statistics may be.
 const TICK: Nanos = 250 * MILLISECOND;
@@ -34,9 +34,7 @@ pub struct FeedServer {
     /// Signalled when items wait or the engine stops.
     pub wake: Arc<EventFd>,
     /// Key frame requests go back this way.
-    pub commands: Sender<WorkerCommand>,
-    /// Wakes the media thread for them.
-    pub worker_wake: Arc<EventFd>,
+    pub switchboard: Arc<Switchboard>,
     /// Life-cycle events for Python.
     pub events: Arc<EventQueue>,
     /// For stats().
@@ -363,10 +361,9 @@ impl State {
     }
 
     fn request_keyframe(&self, room_number: u64, slot: Slot) {
-        let command = WorkerCommand::Relay(Command::RequestSlotKeyframe { room_number, slot });
-        if self.server.commands.send(command).is_ok() {
-            self.server.worker_wake.signal();
-        }
+        self.server
+            .switchboard
+            .command(Command::RequestSlotKeyframe { room_number, slot });
     }
 
     fn publish_stats(&self) {

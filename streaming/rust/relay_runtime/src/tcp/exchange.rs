@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use mio::Waker;
 use parking_lot::Mutex;
@@ -97,7 +97,8 @@ struct Shared {
     stats: Mutex<TcpStats>,
     /// Packets dropped between the threads.
     lost: AtomicU64,
-    is_media_gone: AtomicBool,
+    /// Media threads at work.
+    ports: AtomicUsize,
 }
 
 /// The media thread's end. Packets for connections go in by [`TcpPort::datagram`] and leave with [`TcpPort::flush`].
@@ -105,7 +106,7 @@ pub struct TcpPort {
     shared: Arc<Shared>,
     outgoing: Mailbox,
     incoming: Mailbox,
-    network: Waker,
+    network: Arc<Waker>,
 }
 
 /// The TCP thread's end.
@@ -122,11 +123,12 @@ pub struct TcpNumbers(Arc<Shared>);
 /// Both ends and the numbers. `media` wakes the media thread, `network` the TCP thread.
 pub fn exchange(media: Arc<EventFd>, network: Waker) -> (TcpPort, NetworkEnd, TcpNumbers) {
     let shared = Arc::<Shared>::default();
+    shared.ports.store(1, Ordering::Release);
     let port = TcpPort {
         shared: shared.clone(),
         outgoing: Mailbox::default(),
         incoming: Mailbox::default(),
-        network,
+        network: Arc::new(network),
     };
     let end = NetworkEnd {
         shared: shared.clone(),
@@ -137,6 +139,17 @@ pub fn exchange(media: Arc<EventFd>, network: Waker) -> (TcpPort, NetworkEnd, Tc
 }
 
 impl TcpPort {
+    /// Another media thread's end. One of them alone may [`take`](TcpPort::take).
+    pub fn another(&self) -> Self {
+        self.shared.ports.fetch_add(1, Ordering::AcqRel);
+        Self {
+            shared: self.shared.clone(),
+            outgoing: Mailbox::default(),
+            incoming: Mailbox::default(),
+            network: self.network.clone(),
+        }
+    }
+
     /// Lets `write` fill the next packet for a connection; 0 octets = none.
     pub fn datagram(
         &mut self,
@@ -183,9 +196,9 @@ impl TcpPort {
 }
 
 impl Drop for TcpPort {
-    /// Without the media thread there is nothing to carry: the TCP thread writes what it has and ends.
+    /// Without media threads there is nothing to carry: the TCP thread writes what it has and ends.
     fn drop(&mut self) {
-        self.shared.is_media_gone.store(true, Ordering::Release);
+        self.shared.ports.fetch_sub(1, Ordering::AcqRel);
         let _ = self.network.wake();
     }
 }
@@ -211,9 +224,9 @@ impl NetworkEnd {
         *self.shared.stats.lock() = stats;
     }
 
-    /// Whether the media thread has ended.
+    /// Whether the media threads have ended.
     pub fn is_media_gone(&self) -> bool {
-        self.shared.is_media_gone.load(Ordering::Acquire)
+        self.shared.ports.load(Ordering::Acquire) == 0
     }
 }
 
