@@ -240,6 +240,8 @@ impl Lane {
             Update::Lost(id) => Update::Lost(id),
             Update::Watch(id, is_watching) => Update::Watch(id, is_watching),
             Update::Keyframe(id) => Update::Keyframe(id),
+            Update::Loudness(id, score) => Update::Loudness(id, score),
+            Update::Chosen(room, slot, id) => Update::Chosen(room, slot, id),
         };
         self.current.push(Item::Bare(item), &[]);
     }
