@@ -49,6 +49,24 @@ window.remove = async (token) => {
   const headers = {Authorization: `Bearer ${token}`};
   return (await fetch(mine, {method: "DELETE", headers})).status;
 };
+window.restart = async (token) => {
+  pc.restartIce();
+  await pc.setLocalDescription(await pc.createOffer());
+  const line = (sdp, name) => sdp.match(new RegExp(`a=${name}:(\\\\S+)`))[0];
+  const response = await fetch(mine, {
+    method: "PATCH",
+    headers: {
+      "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*", Authorization: `Bearer ${token}`,
+    },
+    body: `${line(pc.localDescription.sdp, "ice-ufrag")}\r\n${line(pc.localDescription.sdp, "ice-pwd")}\r\n`,
+  });
+  const fragment = await response.text();
+  const sdp = pc.remoteDescription.sdp
+    .replace(/a=ice-ufrag:\\S+/g, line(fragment, "ice-ufrag"))
+    .replace(/a=ice-pwd:\\S+/g, line(fragment, "ice-pwd"));
+  await pc.setRemoteDescription({type: "answer", sdp});
+  return response.status;
+};
 window.received = async () => {
   const found = {state: pc.connectionState, shown: [video.videoWidth, video.videoHeight]};
   for (const entry of (await pc.getStats()).values())
@@ -114,3 +132,14 @@ async def test_firefox_that_came_first_sees_another_publisher(tmp_path: Path) ->
             found = await decodes(browser, tab, 30)
             assert found["state"] == "connected"
         assert await browser.evaluate(tab, f"remove({node.mint.mint('member')!r})") == 200
+
+
+async def test_firefox_goes_on_decoding_over_an_ice_restart_by_patch(tmp_path: Path) -> None:
+    async with node_and_firefox(tmp_path) as (node, browser):
+        tab = await playing_tab(node, browser, "member")
+        async with publishing(node, codec="VP8"):
+            before = await decodes(browser, tab, 30)
+            assert await browser.evaluate(tab, f"restart({node.mint.mint('member')!r})") == 200
+            after = await decodes(browser, tab, before["video"]["framesDecoded"] + 90)
+            assert after["state"] == "connected"
+            assert after["video"]["ssrc"] == before["video"]["ssrc"]

@@ -23,11 +23,12 @@ from lecture_api.migrations.upgrade import current_revision, head_revision, upgr
 from tests.support.installation_people import MEMBER, password_of, signed_in
 from tests.support.server import ZHIJIAN, RunningServer
 
+METRICS_TOKEN = "only-for-prometheus"
 PLAIN = {"ZHIJIAN_LOG_FORMAT": "json"}
 
 
 async def test_server_serves_stops_cleanly_and_comes_back(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "data")
+    server = RunningServer(tmp_path / "data", settings={"ZHIJIAN_MEDIA_METRICS_TOKEN": METRICS_TOKEN})
     await asyncio.to_thread(server.start)
     assert server.process is not None
     children = psutil.Process(server.process.pid).children(recursive=True)
@@ -41,6 +42,10 @@ async def test_server_serves_stops_cleanly_and_comes_back(tmp_path: Path) -> Non
         }
         assert (await http.get("/healthz")).json() == {"status": "ok"}
         assert len((await http.get("/api/gatherings")).json()["upcoming"]) == 6
+        refused = await http.get("/metrics")
+        assert (refused.status_code, refused.json()["code"]) == (401, "token_missing")
+        told = await http.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+        assert 'zhijian_media_sessions{role="viewer",state="connected"} 0.0' in told.text
         token = http.cookies["zhijian_login"]
     examined = await asyncio.to_thread(
         subprocess.run,
