@@ -17,6 +17,7 @@ from streaming.errors import StreamingError
 from streaming.ice.candidates import announced_addresses, candidate_lines
 from streaming.relay.addresses import local_addresses
 from streaming.relay.engine import RelayEngine, open_engine
+from streaming.rooms.admission import Admission, Limits
 from streaming.rooms.clock import AnchoredClock
 from streaming.rooms.engine_events import EngineEvents
 from streaming.rooms.event_log import EventLog
@@ -25,6 +26,7 @@ from streaming.rooms.opening import SessionOpener
 from streaming.rooms.registry import Registry
 from streaming.settings import StreamingSettings
 from streaming.signalling.cors import CorsHeaders
+from streaming.signalling.pacing import OfferPace
 from streaming.signalling.problem import on_http_exception, on_streaming_error, on_unexpected
 from streaming.signalling.services import NodeServices
 from streaming.tokens import TokenVerifier
@@ -51,11 +53,7 @@ class MediaNode:
         clock = AnchoredClock()
         self.media_epoch = node_epoch
         self._engine = engine
-        registry = Registry(
-            max_sessions=settings.media_max_sessions,
-            max_handshakes=settings.media_max_handshakes,
-            max_rooms=settings.media_max_rooms,
-        )
+        registry = Registry(max_rooms=settings.media_max_rooms)
         self._events = EventLog(
             settings.event_spool_path, node_epoch, clock, limit=settings.media_event_limit
         )
@@ -68,6 +66,7 @@ class MediaNode:
             self._life_cycle,
             dtls or AiortcDtlsServer(),
             clock,
+            admission=Admission(Limits.of(settings), registry, self._life_cycle, clock),
             candidates=candidate_lines(announced),
             handshake_s=settings.media_handshake_seconds,
         )
@@ -83,6 +82,7 @@ class MediaNode:
             events=self._events,
             verifier=token_verifier,
             clock=clock,
+            offer_pace=OfferPace(settings.media_max_offers_per_address),
             metrics_token=settings.media_metrics_token.get_secret_value()
             if settings.media_metrics_token
             else None,

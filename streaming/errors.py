@@ -153,8 +153,20 @@ class NodeFull(ComeBackLater):
     code, status, title = "node_full", 503, "Media node is full"
 
 
+class RoomFull(ComeBackLater):
+    """The room has as many sessions, or publications, as it may have."""
+
+    code, status, title = "room_full", 503, "Room is full"
+
+
+class TooManySessions(ComeBackLater):
+    """One participant has more sessions in use than a person with two devices needs."""
+
+    code, status, title = "too_many_sessions", 429, "Too many sessions"
+
+
 class TooManyRequests(ComeBackLater):
-    """More PATCH requests, or more guesses at session URLs, than an honest client sends (RFC 9725 §5)."""
+    """More offers, PATCH requests, or guesses at session URLs, than an honest client sends (RFC 9725 §5)."""
 
     code, status, title = "too_many_requests", 429, "Too many requests"
 

@@ -44,6 +44,24 @@ class StreamingSettings(BaseSettings):
     media_max_rooms: int = Field(
         500, ge=1, description="Rooms at a time; a session in one more is answered 503."
     )
+    media_max_sessions_per_room: int = Field(
+        1000, ge=1, description="Sessions of one room at a time; more are answered 503."
+    )
+    media_max_publications_per_room: int = Field(
+        64, ge=1, description="Tracks published in one room at a time; a publisher beyond is answered 503."
+    )
+    media_max_sessions_per_participant: int = Field(
+        12,
+        ge=1,
+        description="Sessions of one participant at a time: two devices with camera, screen and player fit. "
+        "Silent ones give way to new ones; beyond it new ones are answered 429.",
+    )
+    media_max_offers_per_address: int = Field(
+        600,
+        ge=1,
+        description="WHIP and WHEP offers one IPv4 address or IPv6 /64 network may send at once, and in ten "
+        "seconds in the long run; more are answered 429.",
+    )
     media_handshake_seconds: float = Field(
         15.0, gt=0, description="Time from the offer until ICE and DTLS must be connected."
     )

@@ -76,6 +76,7 @@ class EngineEvents:
         if kind == "dtls":
             media_session.association.receive(data)
         elif kind == "selected":
+            media_session.is_reached = True
             media_session.association.peer_reachable()
         elif kind in SESSION_SIGNALS:
             self._life_cycle.signal(media_session, SESSION_SIGNALS[kind])

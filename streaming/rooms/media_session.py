@@ -24,7 +24,8 @@ class MediaSession:
     """`engine_id` is the engine's number, `session_id` the unguessable name in URLs and events.
 
     `media` lists (kind, mid) of the answered descriptions; `etag` names the ICE session (RFC 9725 §4.3.1);
-    `since_ms` is when `state` began. A viewer has no `source` and no publications.
+    `since_ms` is when `state` began; `is_reached`: a
+    check came. A viewer has no `source` and no publications.
     """
 
     engine_id: int
@@ -41,6 +42,7 @@ class MediaSession:
     state: SessionState = SessionState.NEW
     publications: list[Publication] = field(default_factory=list)
     was_connected: bool = False
+    is_reached: bool = False
     is_live: bool = False
     is_stalled: bool = False
     runner: asyncio.Task[None] | None = None

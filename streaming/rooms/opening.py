@@ -8,6 +8,7 @@ from streaming.dtls.association import DtlsServer
 from streaming.errors import NodeFull, SdpUnsupported, SourceTaken
 from streaming.ice.credentials import IceCredentials
 from streaming.relay.engine import RelayEngine
+from streaming.rooms.admission import Admission
 from streaming.rooms.clock import AnchoredClock
 from streaming.rooms.entry import Entry
 from streaming.rooms.life_cycle import LifeCycle
@@ -44,11 +45,13 @@ class SessionOpener:
         dtls: DtlsServer,
         clock: AnchoredClock,
         *,
+        admission: Admission,
         candidates: Sequence[str],
         handshake_s: float,
     ) -> None:
         self._engine = engine
         self._registry = registry
+        self._admission = admission
         self._life_cycle = life_cycle
         self._dtls = dtls
         self._clock = clock
@@ -61,11 +64,11 @@ class SessionOpener:
         Raises:
             KeyRevoked: an old stream key, or one for a room that is not open.
             SourceTaken: another participant, not silent, publishes this source.
-            NodeFull, SdpMalformed, SdpUnsupported, CodecNotAccepted: see each.
+            TooManySessions, RoomFull, NodeFull, SdpMalformed, SdpUnsupported, CodecNotAccepted: see each.
         """
         existing = self._registry.rooms.get(room_name)
         entry.require_current(existing.key_generation if existing else None)
-        self._registry.require_place(room_name, entry)
+        self._admission.require_place(room_name, entry, "publisher")
         others = [
             other
             for other in (existing.publishers() if existing else ())
@@ -88,9 +91,9 @@ class SessionOpener:
         """Answer a WHEP offer; the room need not have a publisher yet.
 
         Raises:
-            NodeFull, SdpMalformed, SdpUnsupported: see each.
+            TooManySessions, RoomFull, NodeFull, SdpMalformed, SdpUnsupported: see each.
         """
-        self._registry.require_place(room_name, entry)
+        self._admission.require_place(room_name, entry, "viewer")
         return self._open("viewer", room_name, entry, None, lambda local: negotiate_viewer(offer, local))
 
     def restart_ice(self, media_session: MediaSession, fragment: IceFragment) -> str:

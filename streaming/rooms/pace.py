@@ -1,4 +1,6 @@
-"""How often something may be asked for: a token bucket, with the time given from outside."""
+"""How often something may be asked for: token buckets, with the time given from outside."""
+
+from collections import OrderedDict
 
 
 class Pace:
@@ -22,3 +24,24 @@ class Pace:
             return (1 - self._left) / self._per_second
         self._left -= 1
         return 0.0
+
+
+class PaceTable:
+    """One `Pace` for each of those who asked last; who was quiet for longest is forgotten first."""
+
+    def __init__(self, burst: int, per_second: float, *, size: int) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._size = size
+        self._paces: OrderedDict[str, Pace] = OrderedDict()
+
+    def wait_s(self, who: str, now_s: float) -> float:
+        """See `Pace.wait_s`."""
+        pace = self._paces.setdefault(who, Pace(self._burst, self._per_second))
+        self._paces.move_to_end(who)
+        if len(self._paces) > self._size:
+            self._paces.popitem(last=False)
+        return pace.wait_s(now_s)
+
+    def __len__(self) -> int:
+        return len(self._paces)

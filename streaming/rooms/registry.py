@@ -1,15 +1,14 @@
-"""All rooms and sessions of this node, findable by every name they have, within the node's limits."""
+"""All rooms and sessions of this node, findable by every name they have. Who may come in stands in
+`streaming.rooms.admission`."""
 
 import itertools
 import re
 from collections.abc import Iterator
 
 from streaming.errors import NodeFull, RoomNotFound, SessionNotFound
-from streaming.rooms.entry import TRIALS_PER_NODE, TRIALS_PER_ROOM, Entry
 from streaming.rooms.media_session import MediaSession
 from streaming.rooms.publication import Publication
 from streaming.rooms.room import Room
-from streaming.rooms.session_states import SessionState
 
 ROOM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RETRY_WHEN_FULL_S = 10
@@ -17,12 +16,10 @@ RETRY_WHEN_BUSY_S = 1
 
 
 class Registry:
-    """Holds and finds; decides nothing but whether there is a place left."""
+    """Holds and finds; decides nothing but whether there is a place for one more room."""
 
-    def __init__(self, *, max_sessions: int, max_handshakes: int, max_rooms: int) -> None:
+    def __init__(self, *, max_rooms: int) -> None:
         self.rooms: dict[str, Room] = {}
-        self._max_sessions = max_sessions
-        self._max_handshakes = max_handshakes
         self._max_rooms = max_rooms
         self._sessions: dict[int, MediaSession] = {}
         self._publications: dict[int, tuple[Publication, MediaSession]] = {}
@@ -55,19 +52,6 @@ class Registry:
         if name not in self.rooms and len(self.rooms) >= self._max_rooms:
             raise NodeFull("too many rooms on this node", RETRY_WHEN_FULL_S)
         return self.rooms.setdefault(name, Room(name))
-
-    def require_place(self, room_name: str, entry: Entry) -> None:
-        """Check that one more session may connect; a burst after a restart is spread out, and trials never
-        crowd out lectures. Raises NodeFull."""
-        if len(self._sessions) >= self._max_sessions:
-            raise NodeFull("too many sessions on this node", RETRY_WHEN_FULL_S)
-        connecting = sum(entry.state is SessionState.NEW for entry in self._sessions.values())
-        if connecting >= self._max_handshakes:
-            raise NodeFull("too many sessions are connecting just now", RETRY_WHEN_BUSY_S)
-        if entry.is_trial:
-            trials = [other.room.name for other in self._sessions.values() if other.entry.is_trial]
-            if len(trials) >= TRIALS_PER_NODE or trials.count(room_name) >= TRIALS_PER_ROOM:
-                raise NodeFull("too many trials just now", RETRY_WHEN_FULL_S)
 
     def add(self, media_session: MediaSession) -> None:
         """Take a session with its publications into its room."""

@@ -9,6 +9,7 @@ from streaming.rooms.event_log import EventLog
 from streaming.rooms.life_cycle import LifeCycle
 from streaming.rooms.opening import SessionOpener
 from streaming.rooms.registry import Registry
+from streaming.signalling.pacing import OfferPace
 from streaming.tokens import TokenVerifier
 
 
@@ -27,4 +28,5 @@ class NodeServices:
     events: EventLog
     verifier: TokenVerifier
     clock: AnchoredClock
+    offer_pace: OfferPace
     metrics_token: str | None = None

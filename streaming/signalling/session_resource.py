@@ -2,22 +2,21 @@
 §4)."""
 
 import asyncio
-import math
-from collections import OrderedDict
 from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streaming.errors import EtagMismatch, EtagMissing, SdpMalformed, SessionNotFound, TooManyRequests
+from streaming.errors import EtagMismatch, EtagMissing, SdpMalformed, SessionNotFound
 from streaming.rooms.entry import Entry
 from streaming.rooms.media_session import MediaSession, Role
 from streaming.rooms.opening import Opened
-from streaming.rooms.pace import Pace
+from streaming.rooms.pace import PaceTable
 from streaming.rooms.session_states import Signal
 from streaming.sdp.fragment import IceFragment, parse_fragment
 from streaming.signalling.cors import PREFLIGHT_HEADERS
 from streaming.signalling.exchange import SDP, SDP_FRAGMENT, authorise, read_sdp
+from streaming.signalling.pacing import slow_down
 from streaming.signalling.services import NodeServices
 from streaming.tokens import Grant
 
@@ -32,13 +31,13 @@ class SessionResource:
     def __init__(self, services: NodeServices, role: Role) -> None:
         self._services = services
         self._role = role
-        self._misses: OrderedDict[str, Pace] = OrderedDict()
+        self._misses = PaceTable(MISS_BURST, MISSES_PER_SECOND, size=GUESSERS_MAX)
 
     async def patch(self, request: Request) -> Response:
         """Take trickled candidates (204) or restart ICE (200 with a fragment and a new ETag): RFC 9725
         §4.3."""
         media_session = self._find(request)
-        _slow_down(media_session.patch_pace)
+        slow_down(media_session.patch_pace.wait_s(_now_s()))
         text = await read_sdp(request, SDP_FRAGMENT)
         _require_etag(request, media_session)
         fragment = parse_fragment(text)
@@ -73,16 +72,9 @@ class SessionResource:
             if media_session.participant != token.participant or media_session.role != self._role:
                 raise SessionNotFound("no such session of this participant")
         except SessionNotFound:
-            _slow_down(self._misses_of(token.participant))
+            slow_down(self._misses.wait_s(token.participant, _now_s()))
             raise
         return media_session
-
-    def _misses_of(self, participant: str) -> Pace:
-        pace = self._misses.setdefault(participant, Pace(MISS_BURST, MISSES_PER_SECOND))
-        self._misses.move_to_end(participant)
-        if len(self._misses) > GUESSERS_MAX:
-            self._misses.popitem(last=False)
-        return pace
 
 
 def created(request: Request, opened: Opened, ice_servers: Iterable[str]) -> Response:
@@ -113,10 +105,8 @@ async def endpoint_get(_: Request) -> Response:
     return Response(status_code=204)
 
 
-def _slow_down(pace: Pace) -> None:
-    wait_s = pace.wait_s(asyncio.get_running_loop().time())
-    if wait_s > 0:
-        raise TooManyRequests("more requests than an honest client sends", math.ceil(wait_s))
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _require_etag(request: Request, media_session: MediaSession) -> None:

@@ -15,6 +15,7 @@ def whep_routes(services: NodeServices) -> list[Route]:
     resource = SessionResource(services, "viewer")
 
     async def play(request: Request) -> Response:
+        services.offer_pace.require(request)
         room = request.path_params["room"]
         token = authorise(request, services.verifier, "watch", room)
         offer = await read_sdp(request, SDP)

@@ -23,6 +23,7 @@ def whip_routes(services: NodeServices) -> list[Route]:
     resource = SessionResource(services, "publisher")
 
     async def publish(request: Request) -> Response:
+        services.offer_pace.require(request)
         room = request.path_params["room"]
         token = authorise(request, services.verifier, "publish", room)
         source = SOURCES.get(request.query_params.get("source", "camera"))

@@ -18,6 +18,14 @@ TOKEN_LIFE = timedelta(hours=2)
 QUANTILES = (0.5, 0.99)
 
 
+# All viewers of the swarm are one participant at one address, which a server at work does not take.
+UNLIMITED = {
+    "ZHIJIAN_MEDIA_MAX_SESSIONS_PER_PARTICIPANT": "100000",
+    "ZHIJIAN_MEDIA_MAX_SESSIONS_PER_ROOM": "100000",
+    "ZHIJIAN_MEDIA_MAX_OFFERS_PER_ADDRESS": "100000",
+}
+
+
 class BenchServer:
     """A server without demo data. Rooms known only from tokens are neither recorded nor counted."""
 
@@ -62,9 +70,8 @@ def bench_server(cores: set[int], *, workers: int) -> Iterator[BenchServer]:
     with TemporaryDirectory(prefix="zhijian-bench-") as folder:
         # Only what is started now inherits the cores; the threads of this process go on where they were.
         os.sched_setaffinity(0, cores)
-        running = RunningServer(
-            Path(folder) / "data", demo=False, settings={"ZHIJIAN_MEDIA_WORKERS": str(workers)}
-        )
+        settings = {"ZHIJIAN_MEDIA_WORKERS": str(workers), **UNLIMITED}
+        running = RunningServer(Path(folder) / "data", demo=False, settings=settings)
         try:
             running.start()
         finally:
