@@ -110,6 +110,11 @@ impl SendArena {
         self.used = 0;
     }
 
+    /// Whether the kernel and every path so far took runs as one message.
+    pub fn uses_gso(&self) -> bool {
+        self.use_gso
+    }
+
     /// One message was refused: wait for room, or do without GSO, or give it up.
     fn on_error(&mut self, index: usize, error: &io::Error) {
         let message = self.messages[index];

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use relay_core::forward::DropCounters;
+use relay_core::forward::{DropCounters, Totals};
 
 use crate::delay::DelayHistogram;
 use crate::feed::RecordingStats;
@@ -17,8 +17,10 @@ pub fn to_json(
     dtls_excess: u64,
 ) -> String {
     let (mut dropped, mut delay) = (DropCounters::default(), DelayHistogram::default());
+    let mut totals = Totals::default();
     for worker in workers {
         dropped.add(&worker.relay.dropped);
+        totals.add(&worker.relay.totals);
         delay.merge(&worker.delay);
     }
     let sum = |count: fn(&WorkerStats) -> u64| workers.iter().map(count).sum::<u64>();
@@ -57,7 +59,7 @@ pub fn to_json(
         "send_refused": sum(|worker| worker.refused),
         "workers": workers.iter().map(|worker| json!({
             "idle_ns": worker.idle, "sent": worker.sent, "sessions": worker.relay.sessions.len(),
-            "handover_lost": worker.handover_lost,
+            "handover_lost": worker.handover_lost, "gso": worker.gso,
         })).collect::<Vec<_>>(),
         "dropped": {
             "unknown_ufrag": dropped.unknown_ufrag, "bad_integrity": dropped.bad_integrity,
@@ -65,6 +67,11 @@ pub fn to_json(
             "malformed_rtp": dropped.malformed_rtp, "malformed_rtcp": dropped.malformed_rtcp,
             "malformed_stun": dropped.malformed_stun, "unknown_ssrc": dropped.unknown_ssrc,
             "unknown_source": dropped.unknown_source, "dtls_excess": dtls_excess, "other": dropped.other,
+        },
+        "totals": {
+            "packets_out": totals.packets_out, "bytes_out": totals.bytes_out, "nack": totals.nack, "rtx": totals.rtx,
+            "pli": totals.pli, "packets_in": totals.packets_in, "bytes_in": totals.bytes_in,
+            "keyframes": totals.keyframes, "nack_out": totals.nack_out, "pli_out": totals.pli_out,
         },
         "sessions": sessions,
         "publications": publications,
@@ -75,6 +82,7 @@ pub fn to_json(
         },
         "forward_delay_us": {
             "p50": delay.quantile_us(0.5), "p99": delay.quantile_us(0.99), "count": delay.count(),
+            "sum": delay.sum_us(), "buckets": delay.cumulative_us(),
         },
     })
     .to_string()

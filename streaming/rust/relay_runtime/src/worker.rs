@@ -57,6 +57,8 @@ pub struct WorkerStats {
     pub refused: u64,
     /// Packets and datagrams that found no room on their way to another worker.
     pub handover_lost: u64,
+    /// Whether bursts leave as one UDP GSO send.
+    pub gso: bool,
     /// Of media packets, from the kernel's receive time to the return of the last viewer's send.
     pub delay: DelayHistogram,
     /// The state machine's numbers.
@@ -449,6 +451,7 @@ impl Media {
             sent: self.output.arena.sent,
             refused: self.output.arena.refused,
             handover_lost: lanes.map(|lane| lane.dropped).sum(),
+            gso: self.output.arena.uses_gso(),
             delay: self.delay.clone(),
             relay: self.relay.snapshot(now),
         }
