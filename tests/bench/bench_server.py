@@ -16,6 +16,11 @@ from tests.support.server import RunningServer
 
 TOKEN_LIFE = timedelta(hours=2)
 QUANTILES = (0.5, 0.99)
+# All viewers of a swarm are one participant at one address.
+UNLIMITED = {
+    "ZHIJIAN_MEDIA_MAX_SESSIONS_PER_PARTICIPANT": "100000",
+    "ZHIJIAN_MEDIA_MAX_OFFERS_PER_ADDRESS": "100000",
+}
 
 
 # All viewers of the swarm are one participant at one address, which a server at work does not take.
