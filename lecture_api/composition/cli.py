@@ -161,9 +161,12 @@ def token(
 
 
 @app.command(name="doctor")
-def examine() -> None:
-    """Check ports, clock, disk, codecs, announced media addresses, and a running server if there is one."""
-    if not asyncio.run(doctor.examine(Settings(), _console)):
+def examine(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Say what blocks media: ports, addresses, buffers, STUN and TURN, certificate, clock, disk, codecs, and
+    a running server if there is one. Exit status 1 when there is a problem; changes nothing."""
+    if not asyncio.run(doctor.examine(Settings(), _console, as_json=as_json)):
         raise typer.Exit(1)
 
 
