@@ -51,6 +51,8 @@ class RelayMetrics(Collector):
         yield from _traffic(numbers)
         yield from _layers(numbers)
         yield from _engine(numbers)
+        yield from _workers(numbers)
+        yield from _tcp(numbers)
         yield from _recordings(numbers)
 
     def _rooms_and_sessions(self) -> Iterator[Metric]:
@@ -158,6 +160,17 @@ def _engine(numbers: Mapping[str, Any]) -> Iterator[Metric]:
     for reason, count in sorted(numbers.get("dropped", {}).items()):
         dropped.add_metric([reason], count)
     yield dropped
+    delay = numbers.get("forward_delay_us", {})
+    buckets = [(str(bound / 1e6), count) for bound, count in delay.get("buckets", [])]
+    yield HistogramMetricFamily(
+        f"{PREFIX}forward_delay_seconds",
+        "From the kernel's receive time stamp to the return of the last viewer's send.",
+        buckets=[*buckets, ("+Inf", delay.get("count", 0))],
+        sum_value=delay.get("sum", 0) / 1e6,
+    )
+
+
+def _workers(numbers: Mapping[str, Any]) -> Iterator[Metric]:
     idle = CounterMetricFamily(
         f"{PREFIX}worker_idle_seconds", "Time a media thread waited for something to do.", labels=["worker"]
     )
@@ -174,13 +187,31 @@ def _engine(numbers: Mapping[str, Any]) -> Iterator[Metric]:
         if "gso" in worker:
             gso.add_metric([str(number)], worker["gso"])
     yield gso
-    delay = numbers.get("forward_delay_us", {})
-    buckets = [(str(bound / 1e6), count) for bound, count in delay.get("buckets", [])]
-    yield HistogramMetricFamily(
-        f"{PREFIX}forward_delay_seconds",
-        "From the kernel's receive time stamp to the return of the last viewer's send.",
-        buckets=[*buckets, ("+Inf", delay.get("count", 0))],
-        sum_value=delay.get("sum", 0) / 1e6,
+    yield CounterMetricFamily(
+        f"{PREFIX}handover_lost",
+        "Packets that found no room on their way to another media thread.",
+        sum(worker.get("handover_lost", 0) for worker in workers),
+    )
+
+
+def _tcp(numbers: Mapping[str, Any]) -> Iterator[Metric]:
+    found = numbers.get("tcp", {})
+    yield GaugeMetricFamily(
+        f"{PREFIX}tcp_connections", "Media over TCP: connections open.", found.get("open", 0)
+    )
+    yield CounterMetricFamily(
+        f"{PREFIX}tcp_accepted", "Media over TCP: connections accepted.", found.get("accepted", 0)
+    )
+    closed = CounterMetricFamily(
+        f"{PREFIX}tcp_closed",
+        "Media over TCP: connections closed because there were too many, or nobody authentic spoke.",
+        labels=["reason"],
+    )
+    closed.add_metric(["too_many"], found.get("refused", 0))
+    closed.add_metric(["silent"], found.get("silent", 0))
+    yield closed
+    yield CounterMetricFamily(
+        f"{PREFIX}tcp_dropped", "Packets not sent because a reader was too slow.", found.get("dropped", 0)
     )
 
 
