@@ -8,10 +8,12 @@ mod capture_clock;
 #[cfg(test)]
 mod churn_tests;
 mod command;
+mod delay_trend;
 mod egress;
 mod fanout;
 mod feedback;
 mod gop;
+mod inbound_rate;
 mod ingress;
 mod keyframe;
 mod ladder;
