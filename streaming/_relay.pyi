@@ -20,6 +20,7 @@ class Engine:
         node_epoch: str,
         feed_path: str | None,
         remb_bps: int = 2_500_000,
+        remb_min_bps: int = 150_000,
         timings: str | None = None,
         workers: int = 0,
     ) -> Engine: ...

@@ -105,6 +105,7 @@ class MediaNode:
             feed_path=settings.feed_socket_path,
             remb_bps=settings.media_remb_bps,
             workers=settings.media_workers,
+            remb_min_bps=settings.media_remb_min_bps,
         )
         return cls(settings, engine, token_verifier, node_epoch=node_epoch)
 

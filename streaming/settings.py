@@ -69,7 +69,12 @@ class StreamingSettings(BaseSettings):
         0, ge=0, le=32, description="Media threads; 0 takes one for each core, at most eight."
     )
     media_remb_bps: int = Field(
-        2_500_000, ge=100_000, description="Bit rate publishers are told they may send (goog-remb)."
+        2_500_000, ge=100_000, description="Most bits a second a publisher is told to send (goog-remb)."
+    )
+    media_remb_min_bps: int = Field(
+        150_000,
+        ge=10_000,
+        description="Fewest bits a second a publisher is told to send, however narrow its path.",
     )
     media_event_limit: int = Field(
         200_000,

@@ -90,6 +90,7 @@ def open_engine(
     feed_path: Path | None,
     remb_bps: int,
     workers: int = 0,
+    remb_min_bps: int = 150_000,
 ) -> RelayEngine:
     """Start the native engine: one UDP socket an address, all on `port` (0 = one free port shared by all).
 
@@ -110,4 +111,5 @@ def open_engine(
         feed_path=str(feed_path) if feed_path else None,
         remb_bps=remb_bps,
         workers=workers,
+        remb_min_bps=remb_min_bps,
     )

@@ -15,13 +15,14 @@ from streaming.sdp.layers import accepted_layers, lowest_first
 from streaming.sdp.offer_rules import RemoteTransport, require_direction, require_transport, rtp_media
 from streaming.sdp.session_description import OfferedMedia, parse_offer
 
-# What the engine can use: finding SSRCs by MID and RID, and who speaks. transport-cc is left out on purpose
-# (aiortc.md §5.1), abs-send-time because nobody here measures with it.
+# What the engine can use: finding SSRCs by MID and RID, who speaks, and how full the path is. transport-cc is
+# left out on purpose (docs/decisions/0010).
 PUBLISHER_EXTENSIONS = {
     "urn:ietf:params:rtp-hdrext:sdes:mid": "mid",
     "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id": "rid",
     "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id": "rrid",
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level": "audio_level",
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time": "abs_send_time",
 }
 ONE_BYTE_IDS = range(1, 15)  # RFC 8285 §4.2
 

@@ -35,7 +35,7 @@ def test_publisher_sends_constrained_baseline_with_packetization_mode_1() -> Non
     video = publish(publisher_offer()).publications[1]
     assert (video.codec, video.pt) == ("H264", {"106": "media", "107": "rtx"})
     assert (video.ssrc, video.rtx_ssrc) == ([4001], [4002])
-    assert video.ext == {"mid": 4}
+    assert video.ext == {"mid": 4, "abs_send_time": 2}
     assert video.feedback == {"nack": True, "pli": True, "remb": True}
 
 
@@ -43,8 +43,11 @@ def test_publisher_answer_never_accepts_transport_cc() -> None:
     answer = publish(publisher_offer()).answer
     assert "transport-cc" not in answer
     assert "transport-wide" not in answer
-    assert "abs-send-time" not in answer
     assert "a=rtcp-fb:106 goog-remb" in answer
+
+
+def test_publisher_is_asked_when_it_sent_its_packets() -> None:
+    assert "abs-send-time" in publish(publisher_offer()).answer
 
 
 def test_publisher_may_send_up_to_level_4_when_levels_may_differ() -> None:

@@ -35,7 +35,7 @@ def test_layers_are_answered_as_offered_and_told_lowest_first() -> None:
     assert set(EXTENSIONS) <= set(lines)
     sound, picture = negotiated.publications
     assert (sound.rids, picture.rids) == ([], ["l", "m", "h"])
-    assert picture.ext == {"mid": 4, "rid": 10, "rrid": 11}
+    assert picture.ext == {"mid": 4, "abs_send_time": 2, "rid": 10, "rrid": 11}
 
 
 def test_ssrcs_that_do_not_say_their_layer_are_not_told() -> None:

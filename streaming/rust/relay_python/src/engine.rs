@@ -26,13 +26,15 @@ impl Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (*, addresses, port, node_epoch, feed_path, remb_bps=2_500_000, timings=None, workers=0))]
+    #[pyo3(signature = (*, addresses, port, node_epoch, feed_path, remb_bps=2_500_000, remb_min_bps=150_000, timings=None, workers=0))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments, for Python")]
     fn new(
         addresses: Vec<String>,
         port: u16,
         node_epoch: String,
         feed_path: Option<String>,
         remb_bps: u64,
+        remb_min_bps: u64,
         timings: Option<String>,
         workers: usize,
     ) -> PyResult<Self> {
@@ -42,6 +44,7 @@ impl Engine {
             node_epoch,
             feed_path,
             remb_bps,
+            remb_min_bps,
             timings,
             workers,
         };

@@ -38,8 +38,10 @@ pub struct EngineSettings {
     pub node_epoch: String,
     /// Where recorders connect.
     pub feed_path: Option<String>,
-    /// REMB towards publishers.
+    /// REMB towards publishers: the most.
     pub remb_bps: u64,
+    /// The least.
+    pub remb_min_bps: u64,
     /// Timings for tests, JSON.
     pub timings: Option<String>,
     /// Media threads; 0 = one per core this process may use, at most [`MOST_BY_DEFAULT`].
@@ -71,6 +73,7 @@ impl Engine {
             .as_nanos() as u64;
         let seed = random_seed()?;
         let mut config = Config::new(settings.remb_bps, wall - sys::monotonic().min(wall), seed);
+        config.remb_min_bps = settings.remb_min_bps;
         let (limits, tcp_limits) = spec::timings(settings.timings.as_deref(), &mut config)?;
         let (sockets, listeners) = tcp::bind_with_listeners(&settings.addresses, settings.port)?;
         let sockets: Arc<[_]> = sockets.into();
@@ -334,6 +337,7 @@ mod tests {
             node_epoch: "epoch".into(),
             feed_path: None,
             remb_bps: 1,
+            remb_min_bps: 1,
             timings: None,
             workers: 2,
         };

@@ -39,6 +39,7 @@ struct RawExtensions {
     rid: Option<u8>,
     rrid: Option<u8>,
     audio_level: Option<u8>,
+    abs_send_time: Option<u8>,
 }
 
 #[derive(Deserialize, Default)]
@@ -122,6 +123,7 @@ pub fn publication(json: &str) -> Result<PublicationSpec, EngineError> {
         rid_ext: raw.ext.rid,
         repaired_rid_ext: raw.ext.rrid,
         audio_level_ext: raw.ext.audio_level,
+        send_time_ext: raw.ext.abs_send_time,
         nack: raw.feedback.nack,
         pli: raw.feedback.pli,
         remb: raw.feedback.remb,

@@ -46,6 +46,7 @@ fn publication() -> PublicationSpec {
         rid_ext: None,
         repaired_rid_ext: None,
         audio_level_ext: None,
+        send_time_ext: None,
         nack: false,
         pli: false,
         remb: false,

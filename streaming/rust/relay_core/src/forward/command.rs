@@ -90,8 +90,10 @@ impl Command {
 /// Settings of the state machine.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What REMB allows each publisher, bits per second.
+    /// The most that REMB allows a publisher, bits per second: what it is told until its path says otherwise.
     pub remb_bps: u64,
+    /// The least.
+    pub remb_min_bps: u64,
     /// UTC nanoseconds since 1970 at engine clock 0; the anchor of the epoch.
     pub wall_offset: u64,
     /// Seed of room numbers and first sequence numbers.
@@ -115,6 +117,7 @@ impl Config {
     pub fn new(remb_bps: u64, wall_offset: u64, seed: u64) -> Self {
         Self {
             remb_bps,
+            remb_min_bps: 150_000,
             wall_offset,
             seed,
             // 6 s, and slack: checks by RFC 7675 §5.1 come up to 6 s apart and have to travel.

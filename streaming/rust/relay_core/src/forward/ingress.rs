@@ -175,6 +175,7 @@ impl Relay {
             self.dropped.unknown_ssrc += 1;
             return;
         };
+        peer.measure(packet, &plain.header, self.config.remb_bps, now);
         if peer.on_media(now) {
             out.event(Event::ConsentRegained(session));
         }

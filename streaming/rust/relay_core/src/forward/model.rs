@@ -187,6 +187,8 @@ pub struct PublicationSpec {
     pub repaired_rid_ext: Option<u8>,
     /// Id of the audio level header extension (RFC 6464), if negotiated.
     pub audio_level_ext: Option<u8>,
+    /// Id of the abs-send-time header extension, if negotiated.
+    pub send_time_ext: Option<u8>,
     /// The publisher answers generic NACK.
     pub nack: bool,
     /// The publisher answers PLI.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use super::capture_clock::SourceTime;
 use super::command::SessionKeys;
 use super::egress::SocketIndex;
+use super::inbound_rate::InboundRate;
 use super::model::{MILLISECOND, Nanos, PublicationId, SessionId};
 use super::output::Output;
 use crate::error::SrtpError;
+use crate::rtp::{Header, extension};
 use crate::srtp::SrtpContext;
 
 /// Addresses a session may have checked from; a phone has a handful of interfaces.
@@ -60,6 +62,8 @@ pub(crate) struct Peer {
     pub outputs: Vec<Output>,
     pub publications: Vec<PublicationId>,
     pub source_time: SourceTime,
+    /// Of a publisher that says when it sent its packets: the id of that extension, and the estimate of its path.
+    pub inbound: Option<(u8, Box<InboundRate>)>,
     /// Our SSRC in feedback to this peer.
     pub feedback_ssrc: u32,
     pub next_report: Nanos,
@@ -119,6 +123,7 @@ impl Peer {
             outputs: Vec::new(),
             publications: Vec::new(),
             source_time: SourceTime::default(),
+            inbound: None,
             feedback_ssrc: (random as u32).max(1),
             next_report: now,
             report_round: 0,
@@ -129,6 +134,19 @@ impl Peer {
             resends_since: now,
             loss: 0.0,
             counters: PeerCounters::default(),
+        }
+    }
+
+    /// An authentic packet came; one that says when it was sent tells how full the path is.
+    pub fn measure(&mut self, packet: &[u8], header: &Header, most: u64, now: Nanos) {
+        let Some((id, rate)) = &mut self.inbound else {
+            return;
+        };
+        if let Some([high, middle, low]) = extension::find(packet, header, *id) {
+            let sent = u32::from_be_bytes([0, *high, *middle, *low]);
+            if rate.on_packet(sent, packet.len(), most, now) {
+                self.next_report = now; // Less must be told at once.
+            }
         }
     }
 

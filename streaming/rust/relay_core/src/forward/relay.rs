@@ -245,6 +245,10 @@ impl Relay {
         }
         let name = peer.room.clone();
         peer.publications.extend(spec.sources(id));
+        if let Some(extension) = spec.send_time_ext.filter(|_| spec.remb) {
+            peer.inbound
+                .get_or_insert_with(|| (extension, Box::default()));
+        }
         self.register(id, (None, owner), name, &spec, now, out);
     }
 

@@ -1,5 +1,6 @@
 //! Time: RTCP out, consent, stalls. Everything here happens because a moment came, not because a packet did.
 
+use super::command::Config;
 use super::egress::{Egress, Event};
 use super::mirror::Update;
 use super::model::{MILLISECOND, MediaKind, Nanos, PublicationId, SECOND, SessionId};
@@ -194,7 +195,7 @@ impl Relay {
                 &mut self.publications,
                 is_full,
                 now,
-                self.config.remb_bps,
+                &self.config,
                 &mut self.scratch,
             );
         }
@@ -248,11 +249,11 @@ fn write_sender_reports(
 
 /// Receiver report, CNAME and REMB towards a publisher.
 fn write_receiver_report(
-    peer: &Peer,
+    peer: &mut Peer,
     publications: &mut HashMap<PublicationId, Publication>,
     is_full: bool,
     now: Nanos,
-    remb_bps: u64,
+    config: &Config,
     compound: &mut Vec<u8>,
 ) {
     let mut blocks: Vec<ReportBlock> = Vec::new();
@@ -271,13 +272,24 @@ fn write_receiver_report(
             limited.push(ssrc);
         }
     }
+    let lost = blocks
+        .iter()
+        .map(|block| block.fraction_lost)
+        .max()
+        .unwrap_or(0);
     if blocks.is_empty() && limited.is_empty() {
         return;
     }
     ReceiverReport::write(compound, peer.feedback_ssrc, &blocks);
     Sdes::write_cname(compound, peer.feedback_ssrc, CNAME);
     if !limited.is_empty() {
-        Remb::write(compound, peer.feedback_ssrc, remb_bps, &limited);
+        let (least, most) = (config.remb_min_bps, config.remb_bps);
+        let mut allowed = most;
+        if let Some((_, rate)) = &mut peer.inbound {
+            rate.on_loss(f64::from(lost) / 256.0, most, now);
+            allowed = rate.allowed(least, most);
+        }
+        Remb::write(compound, peer.feedback_ssrc, allowed, &limited);
     }
 }
 

@@ -4,6 +4,7 @@ mod hostile;
 mod layers;
 mod mirrors;
 mod newcomers;
+mod repairs;
 mod voices;
 mod world;
 

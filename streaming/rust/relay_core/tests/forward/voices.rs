@@ -33,6 +33,7 @@ fn spec(number: u64) -> PublicationSpec {
         rid_ext: None,
         repaired_rid_ext: None,
         audio_level_ext: Some(LEVEL_EXT),
+        send_time_ext: None,
         nack: false,
         pli: false,
         remb: false,

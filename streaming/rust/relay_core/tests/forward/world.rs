@@ -243,6 +243,25 @@ impl World {
             .datagram(self.now, (0, client.address), &mut packet, &mut self.sent);
     }
 
+    /// The RTX packet (RFC 4588) of a number of a publisher's; `index` is that of the repair.
+    pub fn repair(&mut self, client: &mut Client, index: u64, number: u64) {
+        let session = client.session.0;
+        let mut packet = vec![0x80, 103];
+        packet.extend_from_slice(&(index as u16).to_be_bytes());
+        packet.extend_from_slice(&((number as u32).wrapping_mul(3000)).to_be_bytes());
+        packet.extend_from_slice(&(session as u32 + 1000).to_be_bytes());
+        packet.extend_from_slice(&(number as u16).to_be_bytes());
+        packet.extend_from_slice(&[0x41, 0x88]);
+        packet.extend_from_slice(&session.to_be_bytes());
+        packet.extend_from_slice(&number.to_be_bytes());
+        client
+            .sending
+            .protect_rtp_with_index(&mut packet, index)
+            .unwrap();
+        self.relay
+            .datagram(self.now, (0, client.address), &mut packet, &mut self.sent);
+    }
+
     /// A number spent on padding alone.
     pub fn probe(&mut self, client: &mut Client, number: u64) {
         let mut packet = vec![0xa0, 102];
@@ -314,6 +333,7 @@ pub fn camera(number: u64) -> PublicationSpec {
         rid_ext: None,
         repaired_rid_ext: None,
         audio_level_ext: None,
+        send_time_ext: None,
         nack: true,
         pli: true,
         remb: true,
