@@ -20,6 +20,7 @@ from lecture_api.gatherings.events import NodeEvent
 from lecture_api.presence.tracker import PresenceTracker
 from lecture_api.room_channel.connection import DEAD_AFTER_S, PING_EVERY_S, ChannelConnection, frame_of
 from lecture_api.room_channel.errors import CloseCode
+from lecture_api.room_channel.layers import WantedLayers
 from lecture_api.room_channel.room import Room
 
 TICK_S: Final = 0.25
@@ -37,13 +38,14 @@ class RoomHub:
         self._rooms: dict[uuid.UUID, Room] = {}
         self._deliveries: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._logins: asyncio.Task[None] | None = None
+        self._layers = WantedLayers()
 
     @asynccontextmanager
     async def room(self, gathering_id: uuid.UUID) -> AsyncIterator[Room]:
         """Hold the room of a gathering open for the time of the block."""
         room = self._rooms.get(gathering_id)
         if room is None:
-            room = self._rooms[gathering_id] = Room(self._runtime, self._tracker, gathering_id)
+            room = self._rooms[gathering_id] = Room(self._runtime, self._tracker, gathering_id, self._layers)
             self._deliveries[gathering_id] = asyncio.create_task(room.run(), name=f"room-{gathering_id}")
         room.holders += 1
         try:
@@ -105,10 +107,14 @@ class RoomHub:
         await self._check_logins(connections)
 
     async def on_node_event(self, event: NodeEvent) -> None:
-        """Tell a room who speaks now; it is no event of the gathering and is kept nowhere."""
+        """Tell a room who speaks now, and a publisher which layers are watched; neither is an event of the
+        gathering, and neither is stored."""
+        layers = self._layers.take(event)
         room = self._rooms.get(event.gathering_id) if event.gathering_id else None
         if room is not None and event.type == "speakers":
             room.tell_speakers([entry["participant"] for entry in event.data.get("speaking", [])])
+        if room is not None and layers is not None and event.participant is not None:
+            room.tell_one(event.participant, layers)
 
     async def _check_logins(self, connections: list[ChannelConnection]) -> None:
         """Keep the logins of a running lecture alive; whoever signed out meanwhile is let go."""

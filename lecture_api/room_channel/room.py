@@ -18,6 +18,7 @@ from lecture_api.presence.evidence import CloseCause
 from lecture_api.presence.tracker import PresenceTracker
 from lecture_api.room_channel.chat import ChatRoom
 from lecture_api.room_channel.connection import PING_EVERY_S, ChannelConnection, frame_of
+from lecture_api.room_channel.layers import WantedLayers
 from lecture_api.room_channel.snapshot import RoomPresence, RoomState, read_presence, read_state
 
 HISTORY: Final = 200
@@ -34,8 +35,11 @@ _log = structlog.get_logger(__name__)
 class Room:
     """Made by the hub for the first connection, ended after the last."""
 
-    def __init__(self, runtime: Runtime, tracker: PresenceTracker, gathering_id: uuid.UUID) -> None:
+    def __init__(
+        self, runtime: Runtime, tracker: PresenceTracker, gathering_id: uuid.UUID, layers: WantedLayers
+    ) -> None:
         self.gathering_id = gathering_id
+        self._layers = layers
         self.chat = ChatRoom(runtime, gathering_id)
         self.connections: set[ChannelConnection] = set()
         self.holders = 0
@@ -91,6 +95,8 @@ class Room:
             )
             if self._speaking:
                 connection.post(frame_of("speakers", speaking=self._speaking))
+            for frame in self._layers.told(self.gathering_id, str(connection.actor.subject_id)):
+                connection.post(frame)
             for event in missed:
                 connection.post(event.frame)
             connection.sent_seq = missed[-1].seq if missed else seen
@@ -173,6 +179,12 @@ class Room:
             self._speaking = speaking
             for connection in self.connections:
                 connection.post(frame_of("speakers", speaking=speaking))
+
+    def tell_one(self, participant: str, frame: str) -> None:
+        """Post to every device of one participant."""
+        for connection in self.connections:
+            if str(connection.actor.subject_id) == participant:
+                connection.post(frame)
 
     def close(self) -> None:
         """Forget the room: nobody is connected."""

@@ -40,6 +40,7 @@ async def _look(settings: Settings) -> AsyncIterator[Finding]:
     for finding in server.parts(readiness):
         yield finding
     if readiness is not None:
+        yield await server.media_engine(url, settings)
         yield await server.room_channel(url)
     for finding in ports.http_port(settings, is_running=readiness is not None):
         yield finding

@@ -9,6 +9,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from lecture_api.composition.doctor.findings import Finding
+from lecture_api.core.clock import SystemClock
+from lecture_api.core.room_tokens import RoomTokenMinter
+from lecture_api.settings import Settings
 
 _UNKNOWN_GATHERING = "00000000-0000-7000-8000-000000000000"
 _CLOSED_SIGNED_OUT = 4401
@@ -37,6 +40,29 @@ def parts(readiness: dict[str, str] | None) -> Iterator[Finding]:
             yield Finding.problem(
                 f"server_{part}", subject, found, "look at its log and at the lines below, then restart it"
             )
+
+
+async def media_engine(url: str, settings: Settings) -> Finding:
+    """How the running engine really sends: what the kernel refused shows only there."""
+    code, subject = "media_engine", "running media engine"
+    if not (settings.keys_dir / "room_token.pem").exists():
+        return Finding.note(code, subject, "not asked: its keys are not in this data folder")
+    token = RoomTokenMinter(settings.keys_dir, SystemClock()).control_token()
+    try:
+        async with httpx.AsyncClient(timeout=3, verify=False) as http:  # noqa: S501 - as above.
+            answer = await http.get(f"{url}/control/status", headers={"Authorization": f"Bearer {token}"})
+            status = answer.raise_for_status().json()
+        workers = status["engine"]["workers"]
+        slow = sum(not worker["gso"] for worker in workers)
+    except (httpx.HTTPError, json.JSONDecodeError, KeyError, TypeError) as error:
+        return Finding.note(code, subject, f"does not tell: {error}")
+    text = (
+        f"{status['sessions']} sessions on {len(workers)} media threads, on {', '.join(status['addresses'])}"
+    )
+    if slow:
+        fallen = f"{text}; {slow} of them fell back from UDP GSO to sendmmsg"
+        return Finding.note(code, subject, fallen, "see the line on send batching")
+    return Finding.ok(code, subject, f"{text}; sends by UDP GSO")
 
 
 async def room_channel(url: str) -> Finding:

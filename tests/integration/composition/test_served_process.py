@@ -59,7 +59,9 @@ async def test_server_serves_stops_cleanly_and_comes_back(tmp_path: Path) -> Non
         text=True,
         check=False,
     )
-    assert "WebSocket works (closed with 4401)" in " ".join(examined.stdout.split())
+    said = " ".join(examined.stdout.split())
+    assert "WebSocket works (closed with 4401)" in said
+    assert "0 sessions on" in said
     assert await asyncio.to_thread(server.interrupt) == 0
     assert "Traceback" not in server.log()
     assert [child.pid for child in children if child.is_running()] == []

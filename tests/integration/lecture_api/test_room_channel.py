@@ -352,3 +352,42 @@ async def test_who_speaks_is_told_to_everybody_and_to_who_comes_later(house):
             assert (await witness.next("speakers"))["speaking"] == ["p2", "p1"]
             await house.hub.on_node_event(speakers())
             assert (await witness.next("speakers"))["speaking"] == []
+
+
+async def test_watched_layers_are_told_to_their_publisher_alone_and_again_when_they_come_back(house):
+    lecturer, member = await house.stage.add_person(), await house.stage.add_person()
+
+    def node(kind, session_id="s1", epoch="epoch-1", **data):
+        return NodeEvent(
+            node_epoch=epoch,
+            seq=1,
+            type=kind,
+            room="r",
+            gathering_id=house.stage.gathering_id,
+            participant=str(lecturer),
+            session_id=session_id,
+            at=house.stage.clock.now(),
+            data=data,
+        )
+
+    wanted = {"source": "camera", "publication_id": 7, "wanted": ["l", "m"]}
+    # Nobody is connected: the lecturer's page is on its way back.
+    await house.hub.on_node_event(node("layers_wanted", **wanted))
+    async with house.client(member) as witness, house.client(lecturer) as client:
+        told = {"session_id": "s1", "source": "camera", "publication": 7, "wanted": ["l", "m"]}
+        assert told.items() <= (await client.next("layers")).items()
+        await house.hub.on_node_event(node("layers_wanted", **wanted | {"wanted": ["l", "m", "h"]}))
+        assert (await client.next("layers"))["wanted"] == ["l", "m", "h"]
+        await house.hub.on_node_event(node("publisher_gone", cause="deleted"))
+        await house.hub.on_node_event(node("layers_wanted", "s2", **wanted | {"wanted": ["l"]}))
+        assert (await client.next("layers"))["session_id"] == "s2"
+        await house.hub.on_node_event(node("speakers", speaking=[{"participant": "p"}]))
+        await witness.next("speakers")
+        assert not [frame for frame in witness.frames if '"layers"' in frame]
+        await house.hub.on_node_event(node("publisher_connected", "s9", "epoch-2"))
+    async with house.client(lecturer) as client:
+        await client.next("hello")
+        await house.hub.on_node_event(node("layers_wanted", "s3", "epoch-2", **wanted))
+        assert (await client.next("layers"))["session_id"] == "s3"
+        sessions = [frame for frame in client.frames if '"layers"' in frame]
+        assert len(sessions) == 1
