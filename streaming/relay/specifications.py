@@ -36,7 +36,10 @@ class PublicationSpec:
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """One receive slot of a viewer. `pt` maps codec → [media pt, rtx pt or absent]; SSRCs are ours."""
+    """One receive slot of a viewer. `pt` maps codec → [media pt, rtx pt or absent]; SSRCs are ours.
+
+    `send_time_ext` is the id of abs-send-time, only where every payload type has RTX.
+    """
 
     slot: str
     mid: str
@@ -45,6 +48,7 @@ class OutputSpec:
     pt: dict[str, list[int]]
     cname: str
     mid_ext: int | None = None
+    send_time_ext: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

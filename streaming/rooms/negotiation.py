@@ -24,6 +24,8 @@ PUBLISHER_EXTENSIONS = {
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level": "audio_level",
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time": "abs_send_time",
 }
+# With it, and goog-remb, a viewer's browser tells what its path carries (draft-alvestrand-rmcat-remb-03 §1).
+SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 ONE_BYTE_IDS = range(1, 15)  # RFC 8285 §4.2
 
 
@@ -101,7 +103,7 @@ def negotiate_viewer(text: str, local: LocalTransport) -> Negotiated:
         wanted = VIDEO_CODECS if entry.kind == "video" else ("opus",)
         formats = tuple(found for codec in wanted if (found := choose_format(entry, codec)))
         if slot and formats:
-            output = _output(slot, entry.mid, formats, cname, ssrcs)
+            output = _output(slot, entry, formats, cname, ssrcs)
             outputs.append(output)
             answers[entry.mid] = _sender(output, formats)
     if not outputs:
@@ -156,7 +158,7 @@ def _publication(
 
 
 def _output(
-    slot: str, mid: str, formats: Sequence[MediaFormat], cname: str, ssrcs: Iterator[int]
+    slot: str, media: OfferedMedia, formats: Sequence[MediaFormat], cname: str, ssrcs: Iterator[int]
 ) -> OutputSpec:
     payload_types = {
         entry.codec: [
@@ -166,21 +168,37 @@ def _output(
         for entry in formats
     }
     has_rtx = any(entry.rtx_payload_type is not None for entry in formats)
-    # The SSRCs are signalled, so packets need no MID extension (8 bytes each).
-    return OutputSpec(slot, mid, next(ssrcs), next(ssrcs) if has_rtx else None, payload_types, cname)
+    # The SSRCs are signalled, so packets need no MID extension (8 bytes each). The time of sending changes at
+    # a resend, and a packet must never be sealed twice with other bytes: only where resends are RTX.
+    send_time = media.extensions.get(SEND_TIME)
+    is_measured = (
+        send_time in ONE_BYTE_IDS
+        and all(entry.rtx_payload_type is not None for entry in formats)
+        and any("goog-remb" in entry.feedback for entry in formats)
+    )
+    return OutputSpec(
+        slot,
+        media.mid,
+        next(ssrcs),
+        next(ssrcs) if has_rtx else None,
+        payload_types,
+        cname,
+        send_time_ext=send_time if is_measured else None,
+    )
 
 
 def _sender(output: OutputSpec, formats: tuple[MediaFormat, ...]) -> AnsweredMedia:
     # One msid for program picture and sound makes the player sync lips (joints.md §3).
     group = "V0" if output.slot == "A0" else output.slot
-    # Bandwidth estimates of viewers have no reader: there is one encoding for all.
+    is_measured = output.send_time_ext is not None
     accepted = tuple(
-        replace(entry, feedback=tuple(kind for kind in entry.feedback if kind != "goog-remb"))
+        replace(entry, feedback=tuple(kind for kind in entry.feedback if kind != "goog-remb" or is_measured))
         for entry in formats
     )
     return AnsweredMedia(
         "sendonly",
         accepted,
+        {SEND_TIME: output.send_time_ext} if output.send_time_ext is not None else {},
         msid=f"{group} {output.slot}",
         ssrc=output.ssrc,
         rtx_ssrc=output.rtx_ssrc,

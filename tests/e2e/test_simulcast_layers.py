@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import pytest
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci
 from playwright.async_api import Page
 
 from tests.support.aiortc_peers import Player, playing, use_loopback
@@ -118,6 +119,40 @@ async def simulcast(tmp_path: Path, codec: str) -> AsyncIterator[tuple[LiveNode,
         await page.close()
 
 
+PLAY = """
+async ([url, token]) => {
+  window.pc = new RTCPeerConnection();
+  window.video = document.createElement("video");
+  video.autoplay = video.muted = true;
+  document.body.append(video);
+  pc.ontrack = (event) => { video.srcObject = event.streams[0]; };
+  pc.addTransceiver("video", {direction: "recvonly"});
+  await pc.setLocalDescription();
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {"Content-Type": "application/sdp", Authorization: `Bearer ${token}`},
+    body: pc.localDescription.sdp,
+  });
+  await pc.setRemoteDescription({type: "answer", sdp: await response.text()});
+}
+"""
+
+
+class Bottleneck:
+    """Speaks for the path of an aiortc player, whose own estimates are switched off."""
+
+    def __init__(self, player: Player) -> None:
+        self._receiver: Any = player.pc.getReceivers()[0]
+        self._receiver._RTCRtpReceiver__remote_bitrate_estimator = None
+
+    async def carries(self, bps: int) -> None:
+        """Send a REMB."""
+        own = self._receiver._RTCRtpReceiver__rtcp_ssrc or 1
+        fci = pack_remb_fci(bps, [])
+        packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=fci)
+        await self._receiver._send_rtcp(packet)
+
+
 async def layers(node: LiveNode) -> dict[str, dict[str, Any]]:
     """The engine's numbers of each layer, by rid."""
     publications = (await node.control("GET", "/status"))["engine"]["publications"].values()
@@ -141,3 +176,41 @@ async def test_a_viewer_follows_the_layers_without_a_broken_frame(
         assert list(found) == ["l", "m", "h"]
         assert all(entry["packets"] > 0 and entry["lost"] == 0 for entry in found.values())
     assert "failed to decode" not in caplog.text
+
+
+async def test_a_viewer_gets_the_layer_its_path_carries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    use_loopback(monkeypatch)
+    async with (
+        simulcast(tmp_path, "VP8") as (node, _),
+        playing(node) as player,
+        playing(node, "another") as other,
+        watching(player) as seen,
+        watching(other) as seen_by_other,
+    ):
+        path = Bottleneck(player)
+        await seen.until_height(HEIGHT)
+        await seen_by_other.until_height(HEIGHT)
+        await path.carries(60_000)
+        await seen.until_height(HEIGHT // 4)
+        await path.carries(20_000_000)
+        await seen.until_height(HEIGHT)
+        assert [entry["viewers"] for entry in (await layers(node)).values()] == [0, 0, 2]
+        assert HEIGHT // 4 not in [height for _, height in seen_by_other.sizes[-20:]]
+    assert "failed to decode" not in caplog.text
+
+
+async def test_chromium_tells_what_its_path_carries_and_sees_the_top_layer(tmp_path: Path) -> None:
+    async with simulcast(tmp_path, "VP8") as (node, publisher):
+        page = await publisher.context.new_page()
+        await page.goto(node.url)
+        await page.evaluate(PLAY, [f"{node.url}/whep/room", node.mint.mint("member", "room")])
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                sessions = (await node.control("GET", "/status"))["engine"]["sessions"].values()
+                if any(entry["estimate_bps"] for entry in sessions):
+                    break
+                await asyncio.sleep(0.2)
+        await page.wait_for_function(f"() => video.videoHeight === {HEIGHT}", timeout=WAIT_S * 1000)
+        await page.close()

@@ -148,6 +148,21 @@ def test_viewer_may_come_before_the_codec_is_known() -> None:
     assert sound.pt == {"opus": [111]}
     assert sound.rtx_ssrc is None
     assert f"a=ssrc-group:FID {video.ssrc} {video.rtx_ssrc}" in negotiated.answer
+
+
+def test_a_viewer_is_measured_where_all_resends_are_rtx() -> None:
+    negotiated = negotiate_viewer(viewer_offer(), LOCAL)
+    assert negotiated.subscription is not None
+    video, sound = negotiated.subscription.outputs
+    assert (video.send_time_ext, sound.send_time_ext) == (2, None)
+    sound_block, video_block = sorted(media_blocks(negotiated.answer))
+    assert "a=rtcp-fb:106 goog-remb" in video_block
+    assert "abs-send-time" in video_block
+    assert "abs-send-time" not in sound_block
+    plain = media("video", "0", "recvonly", video_codec(96, "VP8"))
+    negotiated = negotiate_viewer(offer(plain), LOCAL)
+    assert negotiated.subscription is not None
+    assert negotiated.subscription.outputs[0].send_time_ext is None
     assert "goog-remb" not in negotiated.answer
 
 

@@ -65,6 +65,7 @@ struct RawOutput {
     rtx_ssrc: Option<u32>,
     pt: BTreeMap<String, Vec<u8>>,
     mid_ext: Option<u8>,
+    send_time_ext: Option<u8>,
     #[serde(default)]
     cname: String,
 }
@@ -195,6 +196,7 @@ fn output(raw: RawOutput) -> Result<OutputSpec, EngineError> {
         rtx_ssrc: raw.rtx_ssrc,
         payload_types,
         mid_ext: raw.mid_ext,
+        send_time_ext: raw.send_time_ext,
         cname: raw.cname,
     })
 }

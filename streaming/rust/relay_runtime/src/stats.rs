@@ -30,6 +30,7 @@ pub fn to_json(
             "protocol": peer.path.map(|path| if path.0 < FIRST_CONNECTION { "udp" } else { "tcp" }),
             "rtt_ms": peer.rtt_ms, "loss": peer.loss,
             "packets_out": peer.packets_out, "bytes_out": peer.bytes_out, "nack": peer.nack, "rtx": peer.rtx, "pli": peer.pli,
+            "estimate_bps": peer.estimate_bps, "padding_bytes": peer.padding_bytes,
         });
         (peer.session.to_string(), value)
     }).collect();

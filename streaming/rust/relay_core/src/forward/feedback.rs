@@ -50,8 +50,8 @@ impl Relay {
                 Ok(Packet::Fir(fir)) => fir
                     .entries()
                     .for_each(|entry| self.on_picture_loss(now, session, entry.ssrc)),
-                Ok(Packet::Sdes(_) | Packet::Bye(_) | Packet::Remb(_) | Packet::Unknown { .. }) => {
-                }
+                Ok(Packet::Remb(remb)) => self.on_estimate(now, session, remb.bitrate),
+                Ok(Packet::Sdes(_) | Packet::Bye(_) | Packet::Unknown { .. }) => {}
                 Err(_) => self.dropped.malformed_rtcp += 1,
             }
         }
@@ -117,6 +117,9 @@ impl Relay {
             };
             output.on_reported();
             loss = loss.max(Some(block.fraction_lost));
+            let packets = output.packets - std::mem::replace(&mut output.reported, output.packets);
+            peer.bandwidth
+                .on_report(packets, f64::from(block.fraction_lost) / 256.0);
             if let Some(rtt) =
                 ntp::round_trip_nanos(arrival, block.last_sr, block.delay_since_last_sr)
             {
@@ -132,6 +135,7 @@ impl Relay {
         if let Some(fraction) = loss {
             peer.loss = f64::from(fraction) / 256.0;
         }
+        let is_judged = peer.bandwidth.judge(now);
         let interval = self.config.delivered_interval;
         if let Some(highest) = advanced {
             if peer
@@ -141,6 +145,17 @@ impl Relay {
                 peer.delivered_at = Some(now);
                 out.event(Event::Delivered(session, highest));
             }
+        }
+        if is_judged {
+            self.choose_layers(session, now);
+        }
+    }
+
+    /// A receiver's estimate of its path.
+    fn on_estimate(&mut self, now: Nanos, session: SessionId, bps: u64) {
+        if let Some(peer) = self.peers.get_mut(&session) {
+            peer.bandwidth.on_remb(bps);
+            self.choose_layers(session, now);
         }
     }
 
@@ -183,7 +198,7 @@ impl Relay {
                 clock: &publication.clock,
             };
             out.datagram(socket, address, |buffer| {
-                let written = output.resend(source, found, context, buffer);
+                let written = output.resend(source, found, now, context, buffer);
                 if written > 0 {
                     *resends += 1;
                     counters.rtx += 1;

@@ -11,6 +11,8 @@ use super::model::{MILLISECOND, Nanos, PublicationId, SECOND, SessionId};
 const STOPPED_AFTER: Nanos = 500 * MILLISECOND;
 /// Frames the others must have sent meanwhile: a still screen is silent for a second, on all layers alike.
 const STOPPED_FRAMES: u64 = 3;
+/// What a layer is taken to cost before it was ever sent.
+const GUESSED_BPS: [u64; PublicationId::MAX_LAYERS] = [150_000, 500_000, 1_500_000];
 /// A layer is recorded again when it has sent this long: each change costs the recording a discontinuity.
 const STEADY: Nanos = 2 * SECOND;
 
@@ -30,6 +32,7 @@ pub(crate) struct Ladder {
     pub fed: Option<usize>,
     /// The rung the recorder is to get from its next key frame on.
     pub fed_next: Option<usize>,
+    rated_at: Nanos,
 }
 
 /// One layer.
@@ -37,6 +40,8 @@ pub(crate) struct Rung {
     pub id: PublicationId,
     pub rid: String,
     pub is_sending: bool,
+    /// Bits per second, smoothed; 0 = never sent.
+    rate: u64,
     since: Nanos,
     heard: Nanos,
     packets: u64,
@@ -56,6 +61,7 @@ impl Ladder {
             id: id.layer(index),
             rid: rid.clone(),
             is_sending: false,
+            rate: 0,
             since: 0,
             heard: 0,
             packets: 0,
@@ -71,6 +77,7 @@ impl Ladder {
             is_stalled: false,
             fed: None,
             fed_next: None,
+            rated_at: 0,
         }
     }
 
@@ -104,6 +111,34 @@ impl Ladder {
             }
         }
         has_stopped
+    }
+
+    /// Whether the rates of the last second are to be told.
+    pub fn wants_rates(&self, now: Nanos) -> bool {
+        now.saturating_sub(self.rated_at) >= SECOND
+    }
+
+    /// What each rung sent in the last second. Of one that is silent the last rate is remembered.
+    pub fn on_rates(&mut self, bps: &[u64], now: Nanos) {
+        self.rated_at = now;
+        for (rung, bps) in self.rungs.iter_mut().zip(bps).filter(|(_, bps)| **bps > 0) {
+            rung.rate = match rung.rate {
+                0 => *bps,
+                known => (3 * known + bps) / 4,
+            };
+        }
+    }
+
+    /// Bits per second of each layer, never falling towards the higher ones.
+    pub fn rates(&self) -> [u64; PublicationId::MAX_LAYERS] {
+        let mut rates = GUESSED_BPS;
+        let mut least = 0;
+        for (index, rate) in rates.iter_mut().enumerate() {
+            let known = self.rungs.get(index).map_or(0, |rung| rung.rate);
+            *rate = if known > 0 { known } else { *rate }.max(least);
+            least = *rate;
+        }
+        rates
     }
 
     /// The rung to show where `wanted` is wanted: the next sending one down, else up; None when nothing is sent.

@@ -4,10 +4,17 @@
 
 use std::sync::Arc;
 
+use super::allocation::{self, Demand};
 use super::egress::{Egress, Event};
 use super::ladder::RungCounters;
-use super::model::{Nanos, PublicationId, SessionId};
+use super::model::{MILLISECOND, Nanos, PublicationId, SessionId, Slot};
+use super::output::Output;
 use super::relay::Relay;
+
+/// Layers are chosen anew this often without an occasion: rates and pauses change with time alone.
+const CHOICE: Nanos = 500 * MILLISECOND;
+/// Octets of a padding packet: what one octet can count.
+const PADDING: usize = 255;
 
 impl Relay {
     /// Publisher and room of a publication.
@@ -93,17 +100,49 @@ impl Relay {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
+        peer.next_choice = now + CHOICE;
         let has_keys = peer.keys.is_some();
-        let mut waited_for = Vec::new();
-        for (index, output) in peer.outputs.iter_mut().enumerate() {
-            let Some(ladder) = output.target.and_then(|id| self.ladders.get(&id)) else {
-                continue;
-            };
-            let wanted = ladder.nearest(ladder.top()).unwrap_or_default();
-            if output.want(ladder.id.layer(wanted)) && has_keys {
-                waited_for.push((index, output.is_awaiting, ladder.id.layer(wanted)));
+        let (mut layered, mut demands, mut fixed) = (Vec::new(), Vec::new(), 0);
+        for (index, output) in peer.outputs.iter().enumerate() {
+            let ladder = output.target.and_then(|id| self.ladders.get(&id));
+            if let Some(ladder) = ladder {
+                let is_screen = self
+                    .publications
+                    .get(&ladder.id.layer(0))
+                    .is_some_and(|found| found.spec.source == "screen");
+                layered.push((importance(output.slot, is_screen), index, ladder));
+            } else if let Some(found) = output.target.and_then(|id| self.publications.get(&id)) {
+                fixed += found.bitrate.bps(now);
             }
         }
+        layered.sort_by_key(|(importance, index, _)| (*importance, *index));
+        demands.extend(layered.iter().map(|(_, index, ladder)| Demand {
+            rates: ladder.rates(),
+            top: ladder.top(),
+            current: peer.outputs[*index].desired.min(ladder.top()),
+        }));
+        let estimate = peer.bandwidth.estimate();
+        let budget = estimate.map(|bps| bps.saturating_sub(fixed));
+        let mut chosen = Vec::with_capacity(demands.len());
+        allocation::allocate(budget, &demands, &mut chosen);
+        let mut waited_for = Vec::new();
+        for (proposed, (_, index, ladder)) in chosen.iter_mut().zip(&layered) {
+            let output = &mut peer.outputs[*index];
+            output.desired = output.damper.settle(output.desired, *proposed, now);
+            *proposed = output.desired;
+            let wanted = ladder.nearest(output.desired).unwrap_or_default();
+            if output.want(ladder.id.layer(wanted)) && has_keys {
+                waited_for.push((*index, output.is_awaiting, ladder.id.layer(wanted)));
+            }
+        }
+        // Nothing is tried for a layer that the publisher does not send.
+        for (demand, (_, _, ladder)) in demands.iter_mut().zip(&layered) {
+            demand.top = ladder.nearest(demand.top).unwrap_or_default();
+        }
+        let needed = allocation::next_step(&demands, &chosen).map(|bps| bps + fixed);
+        let media_bps = peer.bandwidth.sent_bps().saturating_sub(peer.padding_bps);
+        let measured = (media_bps, peer.loss);
+        peer.padding_bps = peer.prober.padding_bps(needed, estimate, measured, now);
         // One that has just come serves those who begin to wait for it.
         waited_for.retain(|(_, _, layer)| {
             let found = self.publications.get(layer);
@@ -126,6 +165,45 @@ impl Relay {
             }
             self.follow_with_feed(id, now, out);
         }
+        if !self.ladders.is_empty() {
+            let viewers: Vec<_> = self.peers.keys().copied().collect();
+            for viewer in viewers {
+                self.watch_viewer(viewer, now, out);
+            }
+        }
+    }
+
+    /// Keeps account of what a viewer is sent, and tries its path with padding where that is due.
+    fn watch_viewer(&mut self, id: SessionId, now: Nanos, out: &mut impl Egress) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        peer.bandwidth.on_sent(peer.counters.bytes_out, now);
+        if now >= peer.next_choice && !peer.outputs.is_empty() {
+            self.choose_layers(id, now);
+        }
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.padding_bps > 0) else {
+            return;
+        };
+        let (Some((socket, address)), Some(context)) = (peer.path(), &peer.sending) else {
+            return;
+        };
+        let can_pad = |output: &&mut Output| output.shown().is_some() && output.rtx_ssrc.is_some();
+        let Some(output) = peer.outputs.iter_mut().find(can_pad) else {
+            return;
+        };
+        let mut left = peer.prober.octets(peer.padding_bps, now);
+        while left > 0 {
+            let octets = left.min(PADDING) as u8;
+            left -= usize::from(octets);
+            let counters = &mut peer.counters;
+            out.datagram(socket, address, |buffer| {
+                let written = output.pad(octets, now, context, buffer);
+                counters.bytes_out += written as u64;
+                counters.padding += written as u64;
+                written
+            });
+        }
     }
 
     fn observe_layers(&mut self, id: PublicationId, now: Nanos, out: &mut impl Egress) -> bool {
@@ -144,6 +222,14 @@ impl Relay {
         if is_stalled && !ladder.is_stalled {
             ladder.is_stalled = true;
             out.event(Event::PublicationStalled(ladder.owner, id));
+        }
+        if ladder.wants_rates(now) {
+            let bps = ladder.rungs.iter().map(|rung| {
+                let found = self.publications.get(&rung.id);
+                found.map_or(0, |found| found.bitrate.bps(now))
+            });
+            let bps: Vec<_> = bps.collect();
+            ladder.on_rates(&bps, now);
         }
         let has_stopped = ladder.observe(&counters, now);
         for rung in ladder.rungs.iter().filter(|rung| !rung.is_sending) {
@@ -192,5 +278,14 @@ impl Relay {
         for slot in slots {
             self.feed_source(&name, slot, now, out);
         }
+    }
+}
+
+/// Smaller is more important: program, then a screen, then cameras.
+fn importance(slot: Slot, is_screen: bool) -> u8 {
+    match (slot.index(), is_screen) {
+        (0, _) => 0,
+        (_, true) => 1,
+        (_, false) => 2,
     }
 }

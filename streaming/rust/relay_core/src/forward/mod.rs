@@ -3,6 +3,8 @@
 //! One packet's way: `ingress` (decrypt once) → `publication` and `cache` (keep once) → `fanout` → `output` and `line` (rewrite and
 //! seal per viewer). RTCP: `feedback` in, `reports` out. Nothing here reads a clock, blocks, or allocates per packet and viewer.
 
+mod allocation;
+mod bandwidth;
 mod cache;
 mod capture_clock;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod model;
 mod output;
 mod paths;
 mod peer;
+mod probing;
 mod publication;
 mod receive_stats;
 mod relay;
@@ -35,6 +38,7 @@ mod room;
 mod snapshot;
 mod speakers;
 mod squeeze;
+mod switching;
 mod totals;
 
 pub use command::{Command, Config, SessionKeys};

@@ -234,6 +234,8 @@ pub struct OutputSpec {
     pub payload_types: Vec<(Codec, OutputPayload)>,
     /// Id of the MID header extension, if negotiated.
     pub mid_ext: Option<u8>,
+    /// Id of the abs-send-time header extension, if negotiated; used only where all resends are RTX.
+    pub send_time_ext: Option<u8>,
     /// SDES CNAME.
     pub cname: String,
 }

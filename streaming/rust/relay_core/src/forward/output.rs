@@ -2,11 +2,13 @@
 //!
 //! Hot path: no allocation, no lookup; header, payload copy, seal. Which packets, and when, is the fan-out's matter.
 
+use super::allocation::Damper;
 use super::cache::{PacketCache, PacketMeta};
 use super::capture_clock::{CaptureClock, ticks_between};
 use super::line::{Line, SourceKey, Switch};
-use super::model::{Codec, MILLISECOND, Nanos, OutputPayload, OutputSpec, PublicationId, Slot};
-use super::publication::Fresh;
+use super::model::{
+    Codec, MILLISECOND, Nanos, OutputPayload, OutputSpec, PublicationId, SECOND, Slot,
+};
 use super::squeeze::Group;
 use crate::rtp::{FIXED_HEADER_LEN, extension};
 use crate::sequence;
@@ -21,8 +23,8 @@ const GUARD_DEFAULT: Nanos = 30 * MILLISECOND;
 /// What is shown again ends no longer ago than this: above what the next live frame may have been delayed.
 const OLDEST_EDGE: Nanos = 200 * MILLISECOND;
 
-/// The longest a layer's entry point waits for the end of the frame before it; the frame's rest may be lost.
-const HOLD: Nanos = 30 * MILLISECOND;
+/// Where the data of the first element of an extension block lies: behind the block's header and the element's.
+const SEND_TIME_AT: usize = 5;
 
 /// A receive slot of a viewer.
 pub(crate) struct Output {
@@ -37,11 +39,16 @@ pub(crate) struct Output {
     /// The source to show of it: itself, or one of its layers.
     pub wanted: Option<PublicationId>,
     /// The source shown, as long as it goes on until an entry point of the wanted one.
-    shown: Option<PublicationId>,
+    pub(super) shown: Option<PublicationId>,
     /// An entry point of the wanted layer that waits for the frame before it, and since when.
-    held: Option<(u64, Nanos)>,
+    pub(super) held: Option<(u64, Nanos)>,
     /// The last packet sent did not end its frame.
-    is_mid_frame: bool,
+    pub(super) is_mid_frame: bool,
+    /// The layer that the viewer's bandwidth allows, whether it is sent or not.
+    pub desired: usize,
+    pub damper: Damper,
+    /// Packets sent when the last receiver report came.
+    pub reported: u64,
     /// Nothing is sent until an entry point comes.
     pub is_awaiting: bool,
     /// The next packet of a cached group that is being shown again; live packets wait behind it.
@@ -52,7 +59,11 @@ pub(crate) struct Output {
     /// Highest extended sequence number a receiver report confirmed.
     pub confirmed: u64,
     payload_types: [Option<OutputPayload>; 3],
+    /// The header extension with MID, and the one without.
     mid_extension: Vec<u8>,
+    extension: Vec<u8>,
+    /// Both begin with the time of sending.
+    has_send_time: bool,
     /// The receiver knows the SSRC from this output number on, so MID is left out.
     mid_until: Option<u64>,
     rtx_index: u64,
@@ -85,6 +96,9 @@ impl Output {
             shown: None,
             held: None,
             is_mid_frame: false,
+            desired: 0,
+            damper: Damper::default(),
+            reported: 0,
             is_awaiting: true,
             replay: None,
             line: Line::new(random as u16),
@@ -93,6 +107,8 @@ impl Output {
             confirmed: 0,
             payload_types: [None; 3],
             mid_extension: Vec::new(),
+            extension: Vec::new(),
+            has_send_time: false,
             mid_until: None,
             rtx_index: (random >> 16) & 0x3fff,
             anchor: None,
@@ -113,13 +129,47 @@ impl Output {
         for (codec, payload) in &spec.payload_types {
             self.payload_types[codec.index()] = Some(*payload);
         }
-        if let Some(id) = spec
-            .mid_ext
-            .filter(|_| !spec.mid.is_empty() && !self.line.is_started())
-        {
-            self.mid_extension.clear();
-            extension::write(&mut self.mid_extension, &[(id, spec.mid.as_bytes())]);
+        if !self.line.is_started() {
+            self.negotiate_extensions(spec);
         }
+    }
+
+    fn negotiate_extensions(&mut self, spec: &OutputSpec) {
+        // The time of sending makes each sending another packet: all resends must be RTX then.
+        let has_rtx = |(_, payload): &(Codec, OutputPayload)| payload.rtx.is_some();
+        let is_safe = spec.rtx_ssrc.is_some() && spec.payload_types.iter().all(has_rtx);
+        let send_time = spec.send_time_ext.filter(|_| is_safe);
+        let send_time = send_time.map(|id| (id, &[0; 3][..]));
+        let mid = spec.mid_ext.filter(|_| !spec.mid.is_empty());
+        let mid = mid.map(|id| (id, spec.mid.as_bytes()));
+        self.has_send_time = send_time.is_some();
+        for (block, mid) in [(&mut self.extension, None), (&mut self.mid_extension, mid)] {
+            block.clear();
+            let elements: Vec<_> = send_time.into_iter().chain(mid).collect();
+            if !elements.is_empty() {
+                extension::write(block, &elements);
+            }
+        }
+    }
+
+    /// Writes the extension behind the fixed header; returns where the payload begins.
+    #[inline]
+    fn write_extension(&self, with_mid: bool, now: Nanos, buffer: &mut [u8]) -> usize {
+        let block = match with_mid {
+            true => &self.mid_extension,
+            false => &self.extension,
+        };
+        if block.is_empty() {
+            return FIXED_HEADER_LEN;
+        }
+        let start = FIXED_HEADER_LEN + block.len();
+        buffer[0] |= 0x10;
+        buffer[FIXED_HEADER_LEN..start].copy_from_slice(block);
+        if self.has_send_time {
+            let at = FIXED_HEADER_LEN + SEND_TIME_AT;
+            buffer[at..at + 3].copy_from_slice(&send_time(now));
+        }
+        start
     }
 
     /// Shows another publication, or nothing; what was sent stays answerable.
@@ -128,6 +178,7 @@ impl Output {
         if changed {
             self.target = target;
             self.wanted = target;
+            (self.desired, self.damper) = (0, Damper::default());
             self.restart();
         }
         changed
@@ -138,85 +189,6 @@ impl Output {
         self.is_awaiting = true;
         (self.shown, self.held, self.is_mid_frame) = (None, None, false);
         self.replay = None;
-    }
-
-    /// Packets of a source were lost on their way here: what showed it waits for the next entry point.
-    pub fn lose(&mut self, source: PublicationId) {
-        if self.shown == Some(source) {
-            self.restart();
-        } else if self.wanted == Some(source) {
-            self.held = None;
-        }
-    }
-
-    /// Shows another layer from its next entry point on; tells whether that is news.
-    pub fn want(&mut self, layer: PublicationId) -> bool {
-        let changed = self.wanted != Some(layer);
-        if changed {
-            (self.wanted, self.held) = (Some(layer), None);
-        }
-        changed
-    }
-
-    /// The source that is shown; None while nothing is.
-    pub fn shown(&self) -> Option<PublicationId> {
-        self.shown
-    }
-
-    /// Whether an old layer is shown until the wanted one can be entered.
-    #[inline]
-    pub fn is_switching(&self) -> bool {
-        self.shown.is_some() && self.shown != self.wanted
-    }
-
-    /// Whether packets of a source may be for this output.
-    #[inline]
-    pub fn follows(&self, source: PublicationId) -> bool {
-        self.wanted == Some(source) || self.shown == Some(source)
-    }
-
-    /// Goes over from one layer to another, without tearing a frame: the old one goes on to the end of its frame, the wanted one waits
-    /// for that behind its entry point. Calls `send` for what is due; returns the source to serve next.
-    pub fn switch_over(
-        &mut self,
-        source: Source<'_>,
-        fresh: &[Fresh],
-        now: Nanos,
-        mut send: impl FnMut(&mut Self, u64),
-    ) -> Option<PublicationId> {
-        let packets = fresh.iter().filter_map(|item| match item {
-            Fresh::Packet(sequence) => Some(*sequence),
-            Fresh::Probe(_) => None,
-        });
-        if self.shown == Some(source.key.publication) {
-            for item in fresh {
-                match *item {
-                    _ if self.held.is_some() && !self.is_mid_frame => break,
-                    Fresh::Packet(sequence) if self.is_ahead(sequence) => {}
-                    Fresh::Packet(sequence) => send(self, sequence),
-                    Fresh::Probe(sequence) => self.skip(source.key, sequence, now),
-                }
-            }
-            return self
-                .wanted
-                .filter(|_| self.held.is_some() && !self.is_mid_frame);
-        }
-        if self.held.is_none() {
-            let is_entry = |sequence: &u64| {
-                let found = source.cache.get(*sequence);
-                found.is_some_and(|(meta, _)| meta.is_entry)
-            };
-            self.held = packets.into_iter().find(is_entry).map(|from| (from, now));
-        }
-        let (from, since) = self.held?;
-        if self.is_mid_frame && now.saturating_sub(since) < HOLD {
-            return None;
-        }
-        self.restart();
-        for sequence in from..=source.cache.highest().unwrap_or(from) {
-            send(self, sequence);
-        }
-        None
     }
 
     /// Writes the protected packet for the viewer; 0 = not for this viewer.
@@ -256,6 +228,7 @@ impl Output {
             payload_type.media,
             (meta, payload),
             (output, &switch),
+            now,
             context,
             buffer,
         );
@@ -305,6 +278,7 @@ impl Output {
         &mut self,
         source: Source<'_>,
         found: (u64, Switch, u64),
+        now: Nanos,
         context: &SrtpContext,
         buffer: &mut [u8],
     ) -> usize {
@@ -320,6 +294,7 @@ impl Output {
                 payload_type.media,
                 (meta, payload),
                 (output, &switch),
+                now,
                 context,
                 buffer,
             );
@@ -334,14 +309,41 @@ impl Output {
             switch.timestamp_of(meta),
             rtx_ssrc,
         );
-        buffer[FIXED_HEADER_LEN..FIXED_HEADER_LEN + 2]
-            .copy_from_slice(&(output as u16).to_be_bytes());
-        let start = FIXED_HEADER_LEN + 2;
+        let payload_at = self.write_extension(false, now, buffer);
+        let start = payload_at + 2;
+        buffer[payload_at..start].copy_from_slice(&(output as u16).to_be_bytes());
         let end = start + payload.len();
         buffer[start..end].copy_from_slice(payload);
         rewrite_picture(meta, &switch, &mut buffer[start..end]);
         context
-            .protect_rtp_slice(buffer, FIXED_HEADER_LEN, end, index)
+            .protect_rtp_slice(buffer, payload_at, end, index)
+            .unwrap_or(0)
+    }
+
+    /// Writes a packet of nothing but padding on the RTX stream, which receivers count and throw away (RFC 4588 §8); 0 = there is none.
+    pub fn pad(
+        &mut self,
+        octets: u8,
+        now: Nanos,
+        context: &SrtpContext,
+        buffer: &mut [u8],
+    ) -> usize {
+        let mut payload_types = self.payload_types.iter().flatten();
+        let found = payload_types.find_map(|payload| payload.rtx);
+        let (Some(rtx), Some(rtx_ssrc), true) = (found, self.rtx_ssrc, octets > 0) else {
+            return 0;
+        };
+        let index = self.rtx_index;
+        self.rtx_index += 1;
+        let timestamp = self.first_timestamp;
+        write_header(buffer, rtx, false, index as u16, timestamp, rtx_ssrc);
+        buffer[0] |= 0x20;
+        let start = self.write_extension(false, now, buffer);
+        let end = start + usize::from(octets);
+        buffer[start..end].fill(0);
+        buffer[end - 1] = octets;
+        context
+            .protect_rtp_slice(buffer, start, end, index)
             .unwrap_or(0)
     }
 
@@ -402,12 +404,13 @@ impl Output {
         timestamp.wrapping_add(ticks_between(at, captured, self.rate))
     }
 
-    /// Deterministic in (output, switch, payload): a resend must give the same bytes, or GCM would reuse a nonce.
+    /// Without a time of sending deterministic in (output, switch, payload): a resend must give the same bytes, or GCM would reuse a nonce.
     fn compose(
         &self,
         payload_type: u8,
         (meta, payload): (&PacketMeta, &[u8]),
         (output, switch): (u64, &Switch),
+        now: Nanos,
         context: &SrtpContext,
         buffer: &mut [u8],
     ) -> usize {
@@ -420,12 +423,8 @@ impl Output {
             timestamp,
             self.ssrc,
         );
-        let mut start = FIXED_HEADER_LEN;
-        if self.mid_until.is_none_or(|until| output < until) && !self.mid_extension.is_empty() {
-            buffer[0] |= 0x10;
-            start += self.mid_extension.len();
-            buffer[FIXED_HEADER_LEN..start].copy_from_slice(&self.mid_extension);
-        }
+        let with_mid = self.mid_until.is_none_or(|until| output < until);
+        let start = self.write_extension(with_mid, now, buffer);
         let end = start + payload.len();
         buffer[start..end].copy_from_slice(payload);
         rewrite_picture(meta, switch, &mut buffer[start..end]);
@@ -433,6 +432,14 @@ impl Output {
             .protect_rtp_slice(buffer, start, end, output)
             .unwrap_or(0)
     }
+}
+
+/// The time of sending in seconds, 6.18 bits (draft-holmer-rmcat abs-send-time; webrtc.org/experiments/rtp-hdrext/abs-send-time).
+#[inline]
+fn send_time(now: Nanos) -> [u8; 3] {
+    let fraction = ((now % SECOND) << 18) / SECOND;
+    let value = ((now / SECOND) << 18) | fraction;
+    [(value >> 16) as u8, (value >> 8) as u8, value as u8]
 }
 
 #[inline]
@@ -468,7 +475,6 @@ fn rewrite_picture(meta: &PacketMeta, switch: &Switch, payload: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::super::cache::AUDIO_CAPACITY;
-    use super::super::model::SECOND;
     use super::*;
     use crate::srtp::Profile;
 
@@ -485,6 +491,7 @@ mod tests {
             rtx_ssrc: None,
             payload_types: vec![(Codec::Opus, payload)],
             mid_ext: None,
+            send_time_ext: None,
             cname: "c".into(),
         };
         let mut output = Output::new(&spec, 1);

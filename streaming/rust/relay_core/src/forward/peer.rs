@@ -5,12 +5,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::bandwidth::Bandwidth;
 use super::capture_clock::SourceTime;
 use super::command::SessionKeys;
 use super::egress::SocketIndex;
 use super::inbound_rate::InboundRate;
 use super::model::{MILLISECOND, Nanos, PublicationId, SessionId};
 use super::output::Output;
+use super::probing::Prober;
 use crate::error::SrtpError;
 use crate::rtp::{Header, extension};
 use crate::srtp::SrtpContext;
@@ -75,6 +77,12 @@ pub(crate) struct Peer {
     pub resends: u32,
     pub resends_since: Nanos,
     pub loss: f64,
+    pub bandwidth: Bandwidth,
+    pub prober: Prober,
+    /// Padding being sent, bits per second.
+    pub padding_bps: u64,
+    /// When layers are next chosen without an occasion.
+    pub next_choice: Nanos,
     pub counters: PeerCounters,
 }
 
@@ -86,6 +94,8 @@ pub(crate) struct PeerCounters {
     pub nack: u64,
     pub rtx: u64,
     pub pli: u64,
+    /// Octets of padding, in `bytes_out` too.
+    pub padding: u64,
 }
 
 /// What a valid check changed.
@@ -133,6 +143,10 @@ impl Peer {
             resends: 0,
             resends_since: now,
             loss: 0.0,
+            bandwidth: Bandwidth::default(),
+            prober: Prober::default(),
+            padding_bps: 0,
+            next_choice: now,
             counters: PeerCounters::default(),
         }
     }

@@ -80,6 +80,8 @@ pub struct PeerStats {
     pub nack: u64,
     pub rtx: u64,
     pub pli: u64,
+    pub estimate_bps: Option<u64>,
+    pub padding_bytes: u64,
 }
 
 /// One publication.
@@ -144,6 +146,8 @@ impl Relay {
             nack: peer.counters.nack,
             rtx: peer.counters.rtx,
             pli: peer.counters.pli,
+            estimate_bps: peer.bandwidth.estimate(),
+            padding_bytes: peer.counters.padding,
         });
         let single = self
             .publications

@@ -23,6 +23,7 @@ pub struct Simulcaster {
     pub client: Client,
     layers: [Layer; 3],
     named: usize,
+    filler: usize,
 }
 
 struct Layer {
@@ -61,6 +62,7 @@ impl Simulcaster {
             client,
             layers: [0, 1, 2].map(layer),
             named: 100,
+            filler: 0,
         }
     }
 
@@ -73,6 +75,18 @@ impl Simulcaster {
                 self.packet(world, index, (part == 0, is_last), keys[index]);
             }
         }
+    }
+
+    /// One captured picture on all layers, of so many octets each.
+    pub fn frame_of_size(&mut self, world: &mut World, keys: [bool; 3], sizes: [usize; 3]) {
+        for (index, size) in sizes.into_iter().enumerate() {
+            let packets = size.div_ceil(1100);
+            for part in 0..packets {
+                self.filler = size.min(1100) - 40;
+                self.packet(world, index, (part == 0, part + 1 == packets), keys[index]);
+            }
+        }
+        self.filler = 0;
     }
 
     fn packet(&mut self, world: &mut World, index: usize, (first, last): (bool, bool), key: bool) {
@@ -96,6 +110,7 @@ impl Simulcaster {
         packet.extend_from_slice(&[start, 0x80]);
         packet.extend_from_slice(&(layer.picture | 0x8000).to_be_bytes());
         packet.push(u8::from(!key));
+        packet.resize(packet.len() + self.filler, 7);
         packet.extend_from_slice(&(index as u64).to_be_bytes());
         packet.extend_from_slice(&layer.frames.to_be_bytes());
         let sending = &self.client.sending;
@@ -140,6 +155,7 @@ pub fn viewer(world: &mut World, number: u64, room: &str) -> Client {
             },
         )],
         mid_ext: None,
+        send_time_ext: None,
         cname: "c".into(),
     };
     world.command(Command::Subscribe(client.session, vec![output]));
@@ -163,6 +179,9 @@ pub fn seen(world: &mut World, viewer: &mut Client) -> Vec<Seen> {
             world.sent.datagrams.push((to, bytes));
         } else if bytes[0] >= 128 && !(192..=223).contains(&bytes[1]) {
             let plain = viewer.receiving.unprotect_rtp(&mut bytes).unwrap();
+            if plain.header.ssrc != 111 {
+                continue; // A repair or a probe.
+            }
             let payload = &bytes[plain.header.payload()];
             let tail = &payload[payload.len() - 16..];
             let number = |at: usize| u64::from_be_bytes(tail[at..at + 8].try_into().unwrap());
@@ -200,7 +219,7 @@ fn assert_seamless(media: &[Seen]) {
     }
 }
 
-fn step(world: &mut World, nanos: u64) {
+pub fn step(world: &mut World, nanos: u64) {
     world.end_batch();
     world.now += nanos;
     // Publisher 1 and viewer 9 keep up their consent.

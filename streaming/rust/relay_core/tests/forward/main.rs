@@ -1,5 +1,6 @@
 //! The relay as a whole, without sockets: whatever the network does to the input, what viewers decrypt keeps its promises.
 
+mod bandwidth;
 mod hostile;
 mod layers;
 mod mirrors;

@@ -63,6 +63,7 @@ fn listener(world: &mut World, number: u64) -> Client {
             },
         )],
         mid_ext: None,
+        send_time_ext: None,
         cname: "c".into(),
     };
     let outputs = (0..3).map(output).collect();

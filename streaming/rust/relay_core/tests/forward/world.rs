@@ -356,6 +356,7 @@ pub fn output() -> OutputSpec {
             },
         )],
         mid_ext: None,
+        send_time_ext: None,
         cname: "c".into(),
     }
 }
