@@ -154,7 +154,7 @@ impl Relay {
     /// A receiver's estimate of its path.
     fn on_estimate(&mut self, now: Nanos, session: SessionId, bps: u64) {
         if let Some(peer) = self.peers.get_mut(&session) {
-            peer.bandwidth.on_remb(bps);
+            peer.bandwidth.on_remb(bps, now);
             self.choose_layers(session, now);
         }
     }

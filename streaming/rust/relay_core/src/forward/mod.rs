@@ -32,6 +32,7 @@ mod probing;
 mod publication;
 mod receive_stats;
 mod relay;
+mod remb_trust;
 mod replay;
 mod reports;
 mod room;

@@ -1,7 +1,7 @@
 //! When a viewer's path is tried with padding: only while a higher layer is wanted that the estimate does not allow.
 //!
-//! Receivers believe in little more than they were sent, so an estimate stands still at the present layer. Padding lets it climb; a fall
-//! or loss ends the trial, and the next one comes later.
+//! What a path carries is known only up to what was sent (`remb_trust`). Padding sends more, step by step; a fall or loss ends the
+//! trial, and the next one comes later.
 
 use super::model::{Nanos, SECOND};
 
@@ -14,6 +14,10 @@ const LONGEST_PAUSE: Nanos = 80 * SECOND;
 const FALLEN: u64 = 90;
 /// Loss that ends a trial.
 const MUCH_LOSS: f64 = 0.05;
+/// Padding goes beyond the estimate by half, as receivers believe half as much again as they get, …
+const BEYOND: u64 = 150;
+/// … and a little beyond what is needed, because rates swing.
+const BEYOND_NEEDED: u64 = 108;
 /// Padding never exceeds this, whatever layer is wanted.
 const MOST_BPS: u64 = 2_000_000;
 
@@ -28,7 +32,8 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Bits per second of padding to add now: what lacks between what is `sent` and what the `estimate` allows, up to what is `needed`.
+    /// Bits per second of padding to add now: what lacks between the media and half as much again as the
+    /// `estimate`, up to what is `needed`.
     pub fn padding_bps(
         &mut self,
         needed: Option<u64>,
@@ -58,7 +63,8 @@ impl Prober {
             self.not_before = now + self.pause;
             return 0;
         }
-        estimate.min(needed).saturating_sub(media_bps).min(MOST_BPS)
+        let goal = (estimate * BEYOND / 100).min(needed * BEYOND_NEEDED / 100);
+        goal.saturating_sub(media_bps).min(MOST_BPS)
     }
 
     /// Octets to send now at a rate: what its share of the time since the last call is.
@@ -92,13 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_fills_up_to_the_estimate_and_no_further_than_needed() {
+    fn a_trial_goes_a_step_beyond_the_estimate_and_no_further_than_needed() {
         let mut prober = Prober::default();
         let mut padding =
             |estimate, now| prober.padding_bps(Some(600_000), Some(estimate), (150_000, 0.0), now);
-        assert_eq!(padding(235_000, SECOND), 0, "it begins");
-        assert_eq!(padding(235_000, 2 * SECOND), 85_000);
-        assert_eq!(padding(500_000, 3 * SECOND), 350_000);
+        assert_eq!(padding(200_000, SECOND), 0, "it begins");
+        assert_eq!(padding(200_000, 2 * SECOND), 150_000);
+        assert_eq!(padding(500_000, 3 * SECOND), 498_000);
         assert_eq!(padding(600_000, 4 * SECOND), 0, "reached");
     }
 
