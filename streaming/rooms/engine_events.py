@@ -106,11 +106,10 @@ class EngineEvents:
             {"publication_id": publication.publication_id, "participant": publication.participant}
             for publication, _ in filter(None, found)
         ]
-        self._events.append(
-            "speakers",
-            room=room,
-            data={"speaking": speaking, "heard": dict(zip(AUDIO_SLOTS, told["heard"], strict=True))},
-        )
+        heard: dict[str, int | None] = dict(zip(AUDIO_SLOTS, told["heard"], strict=True))
+        if found_room := self._registry.rooms.get(room):
+            found_room.heard = heard
+        self._events.append("speakers", room=room, data={"speaking": speaking, "heard": heard})
 
     def _on_failed(self, text: str) -> None:
         logger.critical("the media engine failed: %s", text)

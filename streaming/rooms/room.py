@@ -18,7 +18,8 @@ class Room:
 
     `is_kept`: made by the API, stays when empty. Rooms known only from tokens go with their last session and
     are never recorded. `key_generation`: stream keys below it are refused, None refuses all
-    (`streaming.rooms.entry`). `slots` maps slot → publication id as the engine was last told.
+    (`streaming.rooms.entry`). `slots` maps slot → publication id as the engine was last told,
+    `heard` what the audio slots carry as it last told us: it chooses by loudness.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Room:
     key_generation: int | None = None
     sessions: dict[str, MediaSession] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
+    heard: dict[str, int | None] = field(default_factory=dict)
 
     @property
     def codec(self) -> str | None:

@@ -11,7 +11,17 @@ from streaming.rooms.room import Room
 Numbers = Mapping[str, Any]
 
 # Of docs/protocol/engine.md, passed on as they are. Addresses are not: nobody needs them to read a figure.
-SESSION_KEYS = ("rtt_ms", "loss", "packets_out", "bytes_out", "nack", "rtx", "pli")
+SESSION_KEYS = (
+    "protocol",
+    "estimate_bps",
+    "rtt_ms",
+    "loss",
+    "packets_out",
+    "bytes_out",
+    "nack",
+    "rtx",
+    "pli",
+)
 PUBLICATION_KEYS = (
     "packets",
     "bytes",
@@ -43,7 +53,7 @@ def room_statistics(room: Room, media_epoch: str, at_ms: int, numbers: Numbers) 
         "at_ms": at_ms,
         "slots": [
             {"slot": slot, "participant": by_id[number].participant, **_publication(by_id[number], numbers)}
-            for slot, number in sorted(room.slots.items())
+            for slot, number in sorted((room.slots | room.heard).items())
             if number in by_id
         ],
         "participants": [

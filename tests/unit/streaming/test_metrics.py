@@ -1,12 +1,13 @@
 """`/metrics` and the statistics of a room: who may read them, and what they say."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.media_node_on_fake import NodeOnFake, node_on_fake
+from tests.support.media_node_on_fake import NodeOnFake, node_on_fake, until
 from tests.support.media_tokens import bearer
 from tests.support.offers import publisher_offer
 
@@ -151,6 +152,17 @@ async def test_statistics_of_a_room_are_by_slot_and_by_participant(node: NodeOnF
     assert by_name["member"][0]["publications"] == []
     assert [entry["kind"] for entry in by_name["lecturer"][0]["publications"]] == ["audio", "video"]
     assert shown["at_ms"] > 0
+
+
+async def test_statistics_tell_the_voices_that_the_engine_chose(node: NodeOnFake) -> None:
+    await node.connected("whip", "lecturer", offer=publisher_offer())
+    await node.connected("whip", "asker", source="screen", offer=publisher_offer(has_video=False))
+    told = {"speaking": [3], "heard": [1, 3, None]}
+    node.engine.emit("speakers", 0, "room", json.dumps(told).encode())
+    await until(lambda: node.node.services.registry.rooms["room"].heard)
+    shown = (await node.control("GET", "/rooms/room/statistics")).json()
+    voices = {entry["slot"]: entry["participant"] for entry in shown["slots"] if entry["kind"] == "audio"}
+    assert voices == {"A0": "lecturer", "A1": "asker"}
 
 
 async def test_statistics_need_a_control_token_and_a_room(node: NodeOnFake) -> None:
