@@ -15,6 +15,7 @@ from streaming.dtls.aiortc_server import AiortcDtlsServer
 from streaming.dtls.association import DtlsServer
 from streaming.errors import StreamingError
 from streaming.ice.candidates import announced_addresses, candidate_lines
+from streaming.ice.servers import IceServers
 from streaming.relay.addresses import local_addresses
 from streaming.relay.engine import RelayEngine, open_engine
 from streaming.rooms.admission import Admission, Limits
@@ -74,7 +75,11 @@ class MediaNode:
             node_epoch=node_epoch,
             started_at_ms=clock.now_ms(),
             announced=announced,
-            ice_servers=settings.media_ice_servers,
+            ice_servers=IceServers(
+                settings.media_ice_servers,
+                settings.turn_urls,
+                settings.turn_secret.get_secret_value() if settings.turn_secret else None,
+            ),
             engine=engine,
             registry=registry,
             opener=opener,

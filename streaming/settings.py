@@ -2,9 +2,9 @@
 read elsewhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 AddressList = Annotated[tuple[str, ...], NoDecode]
@@ -32,6 +32,15 @@ class StreamingSettings(BaseSettings):
     )
     media_ice_servers: AddressList = Field(
         (), description="STUN and TURN addresses told to clients, such as `stun:stun.example.org:3478`."
+    )
+    turn_urls: AddressList = Field(
+        (),
+        description="TURN servers with a shared secret, such as `turn:turn.example.org:3478?transport=tcp`; "
+        "clients get credentials for 12 hours.",
+    )
+    turn_secret: SecretStr | None = Field(
+        None,
+        description="The secret those TURN servers know (coturn: `use-auth-secret`, `static-auth-secret`).",
     )
     media_max_sessions: int = Field(
         2000, ge=1, description="WHIP and WHEP sessions at a time; more are answered 503."
@@ -99,7 +108,9 @@ class StreamingSettings(BaseSettings):
         8002, ge=0, le=65535, description="TCP port of the HTTP interface when the media node runs apart."
     )
 
-    @field_validator("media_addresses", "media_public_addresses", "media_ice_servers", mode="before")
+    @field_validator(
+        "media_addresses", "media_public_addresses", "media_ice_servers", "turn_urls", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -110,6 +121,12 @@ class StreamingSettings(BaseSettings):
     @classmethod
     def _none_when_empty(cls, value: object) -> object:
         return value or None
+
+    @model_validator(mode="after")
+    def _has_both_or_none(self) -> Self:
+        if bool(self.turn_urls) != (self.turn_secret is not None):
+            raise ValueError("ZHIJIAN_TURN_URLS and ZHIJIAN_TURN_SECRET are set together or not at all")
+        return self
 
     @property
     def token_key_path(self) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streaming.ice.servers import IceServers
 from streaming.relay.engine import RelayEngine
 from streaming.rooms.clock import AnchoredClock
 from streaming.rooms.event_log import EventLog
@@ -20,7 +21,7 @@ class NodeServices:
     node_epoch: str
     started_at_ms: int
     announced: Sequence[tuple[str, int]]
-    ice_servers: Sequence[str]
+    ice_servers: IceServers
     engine: RelayEngine
     registry: Registry
     opener: SessionOpener

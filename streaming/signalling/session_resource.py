@@ -2,7 +2,7 @@
 §4)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -77,8 +77,8 @@ class SessionResource:
         return media_session
 
 
-def created(request: Request, opened: Opened, ice_servers: Iterable[str]) -> Response:
-    """Return 201 with the answer, the session's URL and its ETag (RFC 9725 §4.2, §4.6)."""
+def created(request: Request, opened: Opened, services: NodeServices) -> Response:
+    """Return 201 with the answer, the session's URL, its ETag and ICE servers (RFC 9725 §4.2, §4.6)."""
     path = request.url.path.rstrip("/")
     response = Response(
         opened.answer,
@@ -90,19 +90,32 @@ def created(request: Request, opened: Opened, ice_servers: Iterable[str]) -> Res
         },
         SDP,
     )
-    for server in ice_servers:
-        response.headers.append("Link", f'<{server}>; rel="ice-server"')
+    _link_ice_servers(response, services, opened.media_session.participant)
     return response
 
 
-async def endpoint_options(_: Request) -> Response:
-    """Answer OPTIONS of an endpoint (RFC 9725 §4.2)."""
-    return Response(status_code=200, headers={"Accept-Post": SDP, **PREFLIGHT_HEADERS})
+def endpoint_options(services: NodeServices, role: Role) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers OPTIONS of an endpoint (RFC 9725 §4.2)."""
+
+    async def options(request: Request) -> Response:
+        response = Response(status_code=200, headers={"Accept-Post": SDP, **PREFLIGHT_HEADERS})
+        if "authorization" in request.headers:
+            # For clients that must know them before their offer (RFC 9725 §4.6). A preflight has no token.
+            token = authorise(request, services.verifier, GRANTS[role], request.path_params["room"])
+            _link_ice_servers(response, services, token.participant)
+        return response
+
+    return options
 
 
 async def endpoint_get(_: Request) -> Response:
     """Answer GET and HEAD of an endpoint: a success without content (RFC 9725 §4.1)."""
     return Response(status_code=204)
+
+
+def _link_ice_servers(response: Response, services: NodeServices, participant: str) -> None:
+    for link in services.ice_servers.links(participant, services.clock.now_ms() // 1000):
+        response.headers.append("Link", link)
 
 
 def _now_s() -> float:

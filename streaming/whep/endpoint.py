@@ -20,12 +20,12 @@ def whep_routes(services: NodeServices) -> list[Route]:
         token = authorise(request, services.verifier, "watch", room)
         offer = await read_sdp(request, SDP)
         opened = services.opener.open_viewer(room, Entry.of(token), offer)
-        return created(request, opened, services.ice_servers)
+        return created(request, opened, services)
 
     return [
         Route("/whep/{room}", play, methods=["POST"]),
         Route("/whep/{room}", endpoint_get, methods=["GET"]),
-        Route("/whep/{room}", endpoint_options, methods=["OPTIONS"]),
+        Route("/whep/{room}", endpoint_options(services, "viewer"), methods=["OPTIONS"]),
         Route("/whep/{room}/{session_id}", resource.patch, methods=["PATCH"]),
         Route("/whep/{room}/{session_id}", resource.delete, methods=["DELETE"]),
         Route("/whep/{room}/{session_id}", resource.get, methods=["GET"]),

@@ -31,12 +31,12 @@ def whip_routes(services: NodeServices) -> list[Route]:
             raise SdpUnsupported(f"the source must be one of: {', '.join(SOURCES)}")
         offer = await read_sdp(request, SDP)
         opened = services.opener.open_publisher(room, Entry.of(token), source, offer)
-        return created(request, opened, services.ice_servers)
+        return created(request, opened, services)
 
     return [
         Route("/whip/{room}", publish, methods=["POST"]),
         Route("/whip/{room}", endpoint_get, methods=["GET"]),
-        Route("/whip/{room}", endpoint_options, methods=["OPTIONS"]),
+        Route("/whip/{room}", endpoint_options(services, "publisher"), methods=["OPTIONS"]),
         Route("/whip/{room}/{session_id}", resource.patch, methods=["PATCH"]),
         Route("/whip/{room}/{session_id}", resource.delete, methods=["DELETE"]),
         Route("/whip/{room}/{session_id}", resource.get, methods=["GET"]),

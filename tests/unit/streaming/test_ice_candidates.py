@@ -7,6 +7,7 @@ import pytest
 
 from streaming.ice.candidates import announced_addresses, candidate_lines
 from streaming.ice.credentials import IceCredentials
+from streaming.ice.servers import IceServers
 from streaming.relay.addresses import local_addresses
 from streaming.settings import StreamingSettings
 
@@ -80,6 +81,23 @@ def test_credentials_have_the_entropy_and_letters_of_ice() -> None:
     assert first.ufrag != second.ufrag
     assert len(first.pwd) >= 22
     assert first.pwd not in repr(first)
+
+
+def test_turn_credentials_are_what_coturn_computes_and_are_told_to_nobody_else() -> None:
+    servers = IceServers(["stun:stun.example.net"], ["turn:turn.example.net"], "secret")
+    plain, turn = servers.links('membér "7"', 1_790_000_000)
+    assert plain == '<stun:stun.example.net>; rel="ice-server"'
+    # echo -n 1790043200:memb%C3%A9r%20%227%22 | openssl dgst -sha1 -hmac secret -binary | base64
+    assert turn == (
+        '<turn:turn.example.net>; rel="ice-server"; username="1790043200:memb%C3%A9r%20%227%22"; '
+        'credential="Q25N+2xzlCVQ//N5u6ZKCa3fua4="; credential-type="password"'
+    )
+    assert "secret" not in repr(servers)
+
+
+def test_turn_urls_need_their_secret() -> None:
+    with pytest.raises(ValueError, match="together"):
+        StreamingSettings(turn_urls="turn:turn.example.net")  # type: ignore[arg-type]
 
 
 def test_settings_are_read_from_the_environment_and_described(monkeypatch: pytest.MonkeyPatch) -> None:
