@@ -129,7 +129,7 @@ def _layers(numbers: Mapping[str, Any]) -> Iterator[Metric]:
             rates[name] += layer["bitrate_bps"]
             viewers[name] += layer["viewers"]
     rate = GaugeMetricFamily(
-        f"{PREFIX}publisher_bits_per_second",
+        f"{PREFIX}publisher_bytes_per_second",
         "What publishers send, by simulcast layer (0 is the lowest; single: no simulcast).",
         labels=["layer"],
     )
@@ -137,7 +137,7 @@ def _layers(numbers: Mapping[str, Any]) -> Iterator[Metric]:
         f"{PREFIX}layer_viewers", "Slots of viewers that show this simulcast layer.", labels=["layer"]
     )
     for name in sorted({"single", *rates}):
-        rate.add_metric([name], rates[name])
+        rate.add_metric([name], rates[name] / 8)
         if name != "single":
             watching.add_metric([name], viewers[name])
     yield rate

@@ -49,7 +49,7 @@ async def test_flowing_media_is_counted_and_stays_counted(node: LiveNode) -> Non
         async with playing(node) as player:
             await asyncio.gather(player.frames("video", 20), player.frames("audio", 20))
             during = await grown(node, *flowing, "publisher_key_frames_total", "datagrams_sent_total")
-            await grown(node, "publisher_bits_per_second", label="single")
+            await grown(node, "publisher_bytes_per_second", label="single")
         await node.next_event("viewer_gone")
         after = await grown(node, *flowing)
         assert after["viewer_packets_total", ""] >= during["viewer_packets_total", ""]

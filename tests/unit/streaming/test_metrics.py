@@ -108,9 +108,9 @@ async def test_forwarding_delay_is_a_histogram_in_seconds(node: NodeOnFake) -> N
 async def test_layers_are_named_by_place_not_by_what_publishers_call_them(node: NodeOnFake) -> None:
     node.engine.snapshot = NUMBERS
     found = await scraped(node)
-    assert found["publisher_bits_per_second", ("0",)] == 100_000
-    assert found["publisher_bits_per_second", ("1",)] == 800_000
-    assert found["publisher_bits_per_second", ("single",)] == 64_000
+    assert found["publisher_bytes_per_second", ("0",)] == 12_500
+    assert found["publisher_bytes_per_second", ("1",)] == 100_000
+    assert found["publisher_bytes_per_second", ("single",)] == 8_000
     assert found["layer_viewers", ("0",)] == 2
 
 
