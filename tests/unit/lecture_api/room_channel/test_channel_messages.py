@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lecture_api.core.rate_limit import RateLimit
 from lecture_api.room_channel.messages import (
     AskRoster,
     Chat,
@@ -16,7 +17,6 @@ from lecture_api.room_channel.messages import (
     Pong,
     parse,
 )
-from lecture_api.core.rate_limit import RateLimit
 
 ID = uuid.UUID("01900000-0000-7000-8000-000000000001")
 
