@@ -2,6 +2,8 @@
 DtlsFailed."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from aiortc import rtcdtlstransport as aiortc_dtls
@@ -216,3 +218,31 @@ async def test_what_is_not_dtls_is_ignored() -> None:
     association.receive(b"\x16\xfe\xff" + b"\xff" * 40)
     await connect(server, association, client)
     await client.stop()
+
+
+@pytest.mark.parametrize("how", ["closed here", "closed by the peer", "failed"])
+async def test_an_association_that_ended_is_freed_without_the_garbage_collector(how: str) -> None:
+    server = AiortcDtlsServer()
+    association, client = wire(server)
+    gc.collect()
+    gc.disable()
+    try:
+        if how == "failed":
+            association._remote = RTCDtlsParameters([RTCDtlsFingerprint("sha-256", "00")])
+            with pytest.raises(DtlsFailed):
+                await connect(server, association, client)
+        else:
+            await connect(server, association, client)
+        connection = weakref.ref(association._dtls._ssl)
+        if how == "closed by the peer":
+            await client.stop()
+            await association.wait_closed()
+        await association.close()
+        client.transport.association = server.associate([], lambda _: None)
+        del association
+        for _ in range(5):  # The cancelled reader ends in a later turn of the loop.
+            await asyncio.sleep(0)
+        assert connection() is None
+    finally:
+        gc.enable()
+        await client.stop()
