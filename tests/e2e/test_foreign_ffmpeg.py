@@ -45,6 +45,7 @@ FLASHES_WITH_BURSTS = [
 ENCODED = [
     "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-g", "30",
     "-pix_fmt", "yuv420p", "-c:a", "libopus", "-ar", "48000", "-ac", "2", "-f", "whip",
+    "-handshake_timeout", "30000",  # Milliseconds: 5000 by itself, too little for a busy machine.
 ]
 # fmt: on
 

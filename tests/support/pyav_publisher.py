@@ -65,7 +65,12 @@ def main() -> None:
     url, token, certificate, key, *others = sys.argv[1:]
     is_over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: is_over.set())
-    options = {"authorization": token, "cert_file": certificate, "key_file": key}
+    options = {
+        "authorization": token,
+        "cert_file": certificate,
+        "key_file": key,
+        "handshake_timeout": "30000",
+    }
     publish(url, options | dict(entry.split("=", 1) for entry in others), is_over)
 
 
