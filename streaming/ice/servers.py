@@ -22,16 +22,17 @@ class IceServers:
     turn: Sequence[str] = ()
     turn_secret: str | None = field(default=None, repr=False)
 
-    def links(self, participant: str, now_s: int) -> list[str]:
+    def links(self, participant: str, now_s: int, lifetime_s: int = LIFETIME_S) -> list[str]:
         """Return the Link values for one participant.
 
         Args:
             participant: id as in the token; whatever a header cannot carry is percent-encoded.
             now_s: UTC seconds since 1970, as the TURN server's clock counts them.
+            lifetime_s: how long TURN credentials are good.
         """
         links = [f'<{url}>; rel="ice-server"' for url in self.plain]
         if self.turn_secret is not None:
-            username = f"{now_s + LIFETIME_S}:{quote(participant, safe='')}"
+            username = f"{now_s + lifetime_s}:{quote(participant, safe='')}"
             credential = turn_credential(self.turn_secret, username)
             links += [
                 f'<{url}>; rel="ice-server"; username="{username}"; credential="{credential}";'

@@ -14,6 +14,8 @@ from streaming.errors import KeyRevoked
 from streaming.tokens import AccessToken
 
 TRIAL_SECONDS = 30.0
+#: Nobody need be signed in for a trial: its TURN credentials must be of no use to anyone afterwards.
+TRIAL_TURN_SECONDS = 120
 TRIALS_PER_ROOM = 3
 TRIALS_PER_NODE = 60
 

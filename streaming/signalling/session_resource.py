@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streaming.errors import EtagMismatch, EtagMissing, SdpMalformed, SessionNotFound
-from streaming.rooms.entry import Entry
+from streaming.ice.servers import LIFETIME_S
+from streaming.rooms.entry import TRIAL_TURN_SECONDS, Entry
 from streaming.rooms.media_session import MediaSession, Role
 from streaming.rooms.opening import Opened
 from streaming.rooms.pace import PaceTable
@@ -90,7 +91,7 @@ def created(request: Request, opened: Opened, services: NodeServices) -> Respons
         },
         SDP,
     )
-    _link_ice_servers(response, services, opened.media_session.participant)
+    _link_ice_servers(response, services, opened.media_session.entry)
     return response
 
 
@@ -102,7 +103,7 @@ def endpoint_options(services: NodeServices, role: Role) -> Callable[[Request], 
         if "authorization" in request.headers:
             # For clients that must know them before their offer (RFC 9725 §4.6). A preflight has no token.
             token = authorise(request, services.verifier, GRANTS[role], request.path_params["room"])
-            _link_ice_servers(response, services, token.participant)
+            _link_ice_servers(response, services, Entry.of(token))
         return response
 
     return options
@@ -113,8 +114,9 @@ async def endpoint_get(_: Request) -> Response:
     return Response(status_code=204)
 
 
-def _link_ice_servers(response: Response, services: NodeServices, participant: str) -> None:
-    for link in services.ice_servers.links(participant, services.clock.now_ms() // 1000):
+def _link_ice_servers(response: Response, services: NodeServices, entry: Entry) -> None:
+    lifetime_s = TRIAL_TURN_SECONDS if entry.is_trial else LIFETIME_S
+    for link in services.ice_servers.links(entry.participant, services.clock.now_ms() // 1000, lifetime_s):
         response.headers.append("Link", link)
 
 

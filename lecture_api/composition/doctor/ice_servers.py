@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from aioice import stun
 
 from lecture_api.composition.doctor.findings import Finding
+from streaming.ice.servers import turn_credential
 from streaming.settings import StreamingSettings
 
 _URL = re.compile(
@@ -53,6 +55,10 @@ def parse(url: str) -> IceServer | None:
 async def answering(media: StreamingSettings) -> AsyncIterator[Finding]:
     """One finding a server; one note when there is no TURN server at all."""
     credentialled: dict[str, tuple[str, str] | None] = dict.fromkeys(media.media_ice_servers)
+    if media.turn_secret is not None:
+        username = f"{int(time.time()) + 60}:doctor"
+        password = turn_credential(media.turn_secret.get_secret_value(), username)
+        credentialled |= dict.fromkeys(media.turn_urls, (username, password))
     for url, credentials in credentialled.items():
         server = parse(url)
         if server is None:
@@ -103,7 +109,7 @@ async def _allocate(url: str, line: "_Line", credentials: tuple[str, str] | None
             "turn",
             url,
             "answers, but we have no credentials for it: browsers cannot use it",
-            "give it to clients with credentials (docs/settings.md)",
+            "name it in ZHIJIAN_TURN_URLS, with ZHIJIAN_TURN_SECRET",
         )
     username, password = credentials
     signed = {
@@ -124,7 +130,7 @@ async def _allocate(url: str, line: "_Line", credentials: tuple[str, str] | None
 
 def _refused(url: str, answer: stun.Message) -> Finding:
     code, reason = answer.attributes.get("ERROR-CODE", (0, "no reason"))
-    advice = "our shared secret must be the server's static-auth-secret, and both clocks right"
+    advice = "ZHIJIAN_TURN_SECRET must be the server's static-auth-secret, and both clocks right"
     return Finding.problem("turn", url, f"refuses to relay: {code} {reason}", advice)
 
 

@@ -24,6 +24,7 @@ from lecture_api.composition.doctor import addresses, host, ice_servers, ports, 
 from lecture_api.composition.doctor.findings import Finding, State
 from lecture_api.settings import Settings
 from streaming.settings import StreamingSettings
+from tests.support.coturn import SECRET, coturn
 from tests.support.server import free_port
 
 
@@ -207,6 +208,22 @@ async def test_relay_for_everybody_is_a_problem() -> None:
     async with stun_server() as (address, _):
         found = only(await asked(f"turn:{address}"), "turn")
     assert (found.state, "without credentials" in found.text) == (State.PROBLEM, True)
+
+
+async def test_turn_server_is_tried_with_the_credentials_clients_get(tmp_path: Path) -> None:
+    async def said(**settings: Any) -> Finding:
+        media = StreamingSettings(**settings)
+        return only([finding async for finding in ice_servers.answering(media)], "turn")
+
+    with coturn(tmp_path) as server:
+        relaying = await said(turn_urls=(server.url,), turn_secret=SECRET)
+        assert (relaying.state, "relays, by 127.0.0.1" in relaying.text) == (State.OK, True)
+        by_tcp = server.url.replace("udp", "tcp")
+        assert (await said(turn_urls=(by_tcp,), turn_secret=SECRET)).state is State.OK
+        wrong = await said(turn_urls=(server.url,), turn_secret="another secret")
+        assert (wrong.state, "401" in wrong.text, "SECRET" in wrong.advice) == (State.PROBLEM, True, True)
+        unusable = await said(media_ice_servers=(server.url,))
+        assert (unusable.state, "no credentials" in unusable.text) == (State.NOTE, True)
 
 
 def certificate(folder: Path, days: float) -> tuple[Path, Path]:

@@ -1,5 +1,6 @@
 """Stream keys are good for one generation of a room; trials are short, few and of no consequence."""
 
+import time
 from pathlib import Path
 
 import httpx
@@ -162,6 +163,19 @@ async def test_trial_opens_no_control_and_no_other_room(node: NodeOnFake) -> Non
     assert (other.status_code, other.json()["code"]) == (403, "room_mismatch")
     control = await node.http.get("/control/status", headers=trial(node, "*"))
     assert (control.status_code, control.json()["code"]) == (403, "grant_missing")
+
+
+async def test_trial_gets_turn_credentials_for_two_minutes_only(tmp_path: Path) -> None:
+    turn = {"turn_urls": ("turn:turn.example.org",), "turn_secret": "a shared secret"}
+    async with node_on_fake(tmp_path, **turn) as node:
+        answer = await node.http.post("/whep/trial-1", content=viewer_offer(), headers=trial(node))
+        member = await node.post("whep", offer=viewer_offer())
+    expiry = [
+        int(answered.headers["link"].partition('username="')[2].partition(":")[0]) - time.time()
+        for answered in (answer, member)
+    ]
+    assert 60 < expiry[0] <= 120
+    assert expiry[1] > 11 * 3600
 
 
 async def test_trials_are_few_in_a_room_and_on_a_node(node: NodeOnFake) -> None:
