@@ -162,6 +162,25 @@ async def test_s4_7_ice_servers_are_links_of_the_created_answer_only(tmp_path: P
         assert "link" not in (await whep.request("OPTIONS", whep.endpoint)).headers
 
 
+async def test_s4_7_credentials_of_turn_servers_are_attributes_of_their_links(tmp_path: Path) -> None:
+    async with node_on_fake(
+        tmp_path,
+        media_ice_servers="stun:stun.example.net",
+        turn_urls="turn:turn.example.net?transport=udp,turns:turn.example.net?transport=tcp",
+        turn_secret="of both servers",
+    ) as node:
+        whep = SignallingClient(node, "whep")
+        links = (await whep.post()).headers.get_list("link")
+        assert links[0] == '<stun:stun.example.net>; rel="ice-server"'
+        for link, scheme in zip(links[1:], ("turn", "turns"), strict=True):
+            assert re.fullmatch(
+                rf'<{scheme}:[^>]+>; rel="ice-server"; username="[^"]+"; '
+                r'credential="[^"]+"; credential-type="password"',
+                link,
+            )
+        assert "link" not in (await whep.request("OPTIONS", whep.endpoint)).headers
+
+
 async def test_s4_8_requests_without_a_token_are_401_with_a_challenge(whep: SignallingClient) -> None:
     location, _ = await whep.opened()
     for method, path in (("POST", whep.endpoint), ("PATCH", location), ("DELETE", location)):
