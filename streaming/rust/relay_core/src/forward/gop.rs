@@ -11,8 +11,8 @@ const MAX_PACKETS: u64 = 200;
 /// Within a second of the last request another one would cost the publisher a second key frame, so more is shown again: what leaves
 /// half of the ring to answer NACKs from.
 const MAX_PACKETS_ASKED: u64 = VIDEO_CAPACITY as u64 / 2;
-/// So little is shown again at any age: a static screen, whose frames are few and whose publisher may not answer soon.
-const FEW_PACKETS: u64 = 30;
+/// So few frames are shown again at any age: those of a static screen, whose key frames are dear and may be long in coming.
+const FEW_FRAMES: u32 = 15;
 /// More probes than this among the pictures, and the group is not shown again.
 const MAX_PROBES: usize = 64;
 
@@ -20,6 +20,9 @@ const MAX_PROBES: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct Gop {
     entry: Option<(u64, Nanos)>,
+    /// Frames since the key frame, with it; reordering may count one twice.
+    frames: u32,
+    last_timestamp: u32,
     probes: Vec<u64>,
     /// Packets behind the key frame were lost for good, or the probes are too many to remember.
     is_broken: bool,
@@ -30,8 +33,12 @@ impl Gop {
     pub fn on_packet(&mut self, meta: &PacketMeta, now: Nanos) {
         if meta.is_entry && self.entry.is_none_or(|(from, _)| meta.sequence > from) {
             self.entry = Some((meta.sequence, now));
+            (self.frames, self.last_timestamp) = (1, meta.timestamp);
             self.probes.retain(|probe| *probe > meta.sequence);
             self.is_broken = false;
+        } else if meta.timestamp != self.last_timestamp {
+            self.last_timestamp = meta.timestamp;
+            self.frames = self.frames.saturating_add(1);
         }
     }
 
@@ -80,10 +87,11 @@ impl Gop {
         }
         let length = highest.saturating_sub(from) + 1;
         let was_asked = asked.is_some_and(|at| now.saturating_sub(at) < SECOND);
-        let most = match now.saturating_sub(at) <= YOUNG {
-            true if was_asked => MAX_PACKETS_ASKED,
-            true => MAX_PACKETS,
-            false => FEW_PACKETS,
+        let is_young = now.saturating_sub(at) <= YOUNG;
+        let most = match (is_young, self.frames <= FEW_FRAMES) {
+            (true, false) if !was_asked => MAX_PACKETS,
+            (true, _) | (_, true) => MAX_PACKETS_ASKED,
+            (false, false) => 0,
         };
         (length <= most).then_some(from)
     }
@@ -124,9 +132,15 @@ mod tests {
     }
 
     #[test]
-    fn a_short_group_is_shown_again_at_any_age() {
-        let (gop, cache) = filled(100..120, 100);
-        assert_eq!(gop.replayable(&cache, 119, None, 3600 * SECOND), Some(100));
+    fn a_group_of_few_frames_is_shown_again_at_any_age() {
+        let (gop, cache) = filled(100..130, 100);
+        assert_eq!(gop.replayable(&cache, 129, None, 3600 * SECOND), Some(100));
+        let (gop, cache) = filled(100..132, 100);
+        assert_eq!(
+            gop.replayable(&cache, 131, None, 3600 * SECOND),
+            None,
+            "16 frames"
+        );
     }
 
     #[test]

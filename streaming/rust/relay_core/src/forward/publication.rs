@@ -244,11 +244,13 @@ impl Publication {
         self.counters.bytes += payload.len() as u64;
         self.counters.frames += u64::from(header.marker);
         self.bitrate.add(payload.len(), now);
+        if self.spec.kind == MediaKind::Video {
+            self.gop.on_packet(&meta, now);
+        }
         if meta.is_entry && self.spec.kind == MediaKind::Video {
             self.last_entry = Some(header.timestamp);
             self.counters.keyframes += 1;
             self.keyframes.satisfied();
-            self.gop.on_packet(&meta, now);
         }
         self.fresh.push(Fresh::Packet(sequence));
         Reception::Media {

@@ -51,6 +51,11 @@ impl ReceiveStats {
         self.last_report = Some((ntp::middle(ntp_time), arrival));
     }
 
+    /// When the last sender report arrived.
+    pub fn reported_at(&self) -> Option<Nanos> {
+        self.last_report.map(|(_, at)| at)
+    }
+
     /// Jitter in milliseconds.
     pub fn jitter_ms(&self) -> f64 {
         self.jitter * 1000.0 / f64::from(self.rate)

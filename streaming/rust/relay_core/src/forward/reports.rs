@@ -22,6 +22,8 @@ const IDLE_TICK: Nanos = 50 * MILLISECOND;
 const EMPTY_TICK: Nanos = SECOND;
 /// REMB goes out each round, receiver and sender reports each second round.
 const REPORT_ROUND: Nanos = 500 * MILLISECOND;
+/// A screen that sends sender reports is well; browsers send them each 0.5 s to 1.5 s for video.
+const STATIC_REPORTS: Nanos = 5 * SECOND;
 /// CNAME of our reports to publishers.
 const CNAME: &str = "zhijian-relay";
 
@@ -138,9 +140,14 @@ impl Relay {
         let Some(publication) = self.publications.get_mut(&id) else {
             return;
         };
-        let silent = publication
-            .last_media
-            .is_some_and(|at| now.saturating_sub(at) >= timeout);
+        // A screen on which nothing moves sends no frames for a while, but reports: it is shown, not stalled.
+        let reported = publication.stats.reported_at();
+        let is_static = publication.spec.source == "screen"
+            && reported.is_some_and(|at| now.saturating_sub(at) < STATIC_REPORTS);
+        let silent = !is_static
+            && publication
+                .last_media
+                .is_some_and(|at| now.saturating_sub(at) >= timeout);
         if silent && !publication.is_stalled && publication.mirror_of.is_none() {
             publication.is_stalled = true;
             if publication.rid.is_none() {

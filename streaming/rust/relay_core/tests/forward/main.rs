@@ -6,6 +6,7 @@ mod layers;
 mod mirrors;
 mod newcomers;
 mod repairs;
+mod static_screen;
 mod voices;
 mod world;
 
