@@ -148,6 +148,13 @@ impl<'a> BindingRequest<'a> {
         }
     }
 
+    /// Octets of the message.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a message is never empty")]
+    pub const fn len(&self) -> usize {
+        self.datagram.len()
+    }
+
     fn read_attributes(&mut self) -> Result<(), StunError> {
         let mut offset = HEADER_LEN;
         while offset < self.datagram.len() {

@@ -67,7 +67,7 @@ pub fn to_json(
             "srtp_before_keys": dropped.srtp_before_keys, "srtp_auth": dropped.srtp_auth, "replayed": dropped.replayed,
             "malformed_rtp": dropped.malformed_rtp, "malformed_rtcp": dropped.malformed_rtcp,
             "malformed_stun": dropped.malformed_stun, "unknown_ssrc": dropped.unknown_ssrc,
-            "unknown_source": dropped.unknown_source, "dtls_excess": dtls_excess, "other": dropped.other,
+            "unknown_source": dropped.unknown_source, "stun_excess": dropped.stun_excess, "dtls_excess": dtls_excess + dropped.dtls_excess, "other": dropped.other,
         },
         "totals": {
             "packets_out": totals.packets_out, "bytes_out": totals.bytes_out, "nack": totals.nack, "rtx": totals.rtx,

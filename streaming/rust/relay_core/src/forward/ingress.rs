@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::egress::{Egress, Event, FeedItem};
+use super::flood::{CHECKS, HANDSHAKE};
 use super::mirror::Update;
 use super::model::{MediaKind, Nanos, PayloadRole, PublicationId, SessionId};
 use super::peer::{Path, Peer};
@@ -24,7 +25,7 @@ impl Relay {
         match classify(datagram) {
             DatagramKind::Stun => self.on_stun(now, path, datagram, out),
             DatagramKind::Dtls => match self.addresses.get(&path) {
-                Some(session) => out.event(Event::Dtls(*session, datagram.to_vec())),
+                Some(session) => self.on_dtls(now, *session, datagram, out),
                 None => self.dropped.unknown_source += 1,
             },
             DatagramKind::Rtp => match self.addresses.get(&path) {
@@ -39,7 +40,24 @@ impl Relay {
         }
     }
 
+    fn on_dtls(&mut self, now: Nanos, session: SessionId, datagram: &[u8], out: &mut impl Egress) {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return;
+        };
+        if peer.handshake.take(HANDSHAKE, now) {
+            peer.on_heard(datagram.len());
+            out.event(Event::Dtls(session, datagram.to_vec()));
+        } else {
+            self.dropped.dtls_excess += 1;
+        }
+    }
+
     fn on_stun(&mut self, now: Nanos, path: Path, datagram: &[u8], out: &mut impl Egress) {
+        let is_stranger = !self.addresses.contains_key(&path);
+        if is_stranger && !self.strangers.take(path.1.ip(), now) {
+            self.dropped.stun_excess += 1;
+            return;
+        }
         let request = match BindingRequest::parse(datagram) {
             Ok(request) => request,
             // Indications keep a NAT binding open; responses answer nothing we asked.
@@ -67,6 +85,11 @@ impl Relay {
             self.dropped.bad_integrity += 1;
             return;
         }
+        // Only what is authentic counts against a session: nobody else can use up what it may send.
+        if !peer.checks.take(CHECKS, now) {
+            self.dropped.stun_excess += 1;
+            return;
+        }
         let refusal = if !request.unknown.as_slice().is_empty() {
             Some((ErrorCode::UnknownAttribute, request.unknown.as_slice()))
         } else if matches!(request.role, Some(IceRole::Controlled(_))) {
@@ -76,6 +99,7 @@ impl Relay {
             None
         };
         let id = &request.transaction_id;
+        let mut is_too_short = false;
         out.datagram(path.0, path.1, |buffer| {
             let written = match refusal {
                 Some((code, unknown)) => {
@@ -83,8 +107,13 @@ impl Relay {
                 }
                 None => stun::write_success(buffer, id, path.1, password),
             };
-            written.unwrap_or(0)
+            let length = written.unwrap_or(0);
+            // What a stranger's address is sent is never more than came from it. With what RFC 8445 §7.1 demands a check is long
+            // enough; one that is not is answered when it comes again.
+            is_too_short = is_stranger && length > datagram.len();
+            if is_too_short { 0 } else { length }
         });
+        self.dropped.malformed_stun += u64::from(is_too_short);
         if refusal.is_none() {
             self.on_checked(now, path, &request, out);
         }
@@ -109,6 +138,7 @@ impl Relay {
                 self.ufrags.remove(&previous.ufrag);
             }
         }
+        peer.on_heard(request.len());
         let outcome = peer.on_check(path, request.use_candidate, now);
         if let Some(evicted) = outcome.evicted {
             self.addresses.remove(&evicted);

@@ -14,6 +14,7 @@ mod delay_trend;
 mod egress;
 mod fanout;
 mod feedback;
+mod flood;
 mod gop;
 mod inbound_rate;
 mod ingress;

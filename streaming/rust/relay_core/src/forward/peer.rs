@@ -9,6 +9,7 @@ use super::bandwidth::Bandwidth;
 use super::capture_clock::SourceTime;
 use super::command::SessionKeys;
 use super::egress::SocketIndex;
+use super::flood::{Bucket, UNPROVEN_FACTOR};
 use super::inbound_rate::InboundRate;
 use super::model::{MILLISECOND, Nanos, PublicationId, SessionId};
 use super::output::Output;
@@ -84,6 +85,12 @@ pub(crate) struct Peer {
     /// When layers are next chosen without an occasion.
     pub next_choice: Nanos,
     pub counters: PeerCounters,
+    /// Authenticated checks it may send.
+    pub checks: Bucket,
+    /// Handshake packets it may send.
+    pub handshake: Bucket,
+    /// Octets it may be sent before it has keys.
+    pub allowance: u64,
 }
 
 /// Counters for stats().
@@ -148,6 +155,9 @@ impl Peer {
             padding_bps: 0,
             next_choice: now,
             counters: PeerCounters::default(),
+            checks: Bucket::default(),
+            handshake: Bucket::default(),
+            allowance: 0,
         }
     }
 
@@ -167,6 +177,18 @@ impl Peer {
     /// Where to send, if sending is allowed.
     pub fn path(&self) -> Option<Path> {
         self.selected.filter(|_| self.consent == Consent::Given)
+    }
+
+    /// So many octets came from a path of its own.
+    pub fn on_heard(&mut self, octets: usize) {
+        self.allowance += UNPROVEN_FACTOR * octets as u64;
+    }
+
+    /// Whether so many octets of a handshake may be sent now: any, once it has proved by keys to receive them.
+    pub fn may_be_sent(&mut self, octets: usize) -> bool {
+        let rest = self.allowance.checked_sub(octets as u64);
+        self.allowance = rest.unwrap_or(self.allowance);
+        rest.is_some() || self.keys.is_some()
     }
 
     /// An authenticated check came from `path`.

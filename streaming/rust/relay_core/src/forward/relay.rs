@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::command::{Command, Config, SessionKeys};
 use super::egress::{Egress, FeedItem, FeedSource};
+use super::flood::Strangers;
 use super::ladder::Ladder;
 use super::mirror::WorkerIndex;
 use super::model::{MediaKind, Nanos, OutputSpec, PublicationId, PublicationSpec, SessionId, Slot};
@@ -49,12 +50,14 @@ pub struct Relay {
     pub(super) scratch: Vec<u8>,
     pub(super) due: Vec<u16>,
     pub(super) last_tick: Nanos,
+    pub(super) strangers: Strangers,
     random: u64,
 }
 
 impl Relay {
     /// An empty relay.
     pub fn new(config: Config, now: Nanos) -> Self {
+        let strangers = Strangers::new(mix(config.seed.rotate_left(32)));
         Self {
             random: mix(config.seed ^ config.worker as u64),
             config,
@@ -76,6 +79,7 @@ impl Relay {
             scratch: Vec::with_capacity(2048),
             due: Vec::with_capacity(256),
             last_tick: now,
+            strangers,
         }
     }
 
@@ -165,9 +169,16 @@ impl Relay {
     }
 
     fn send_dtls(&mut self, id: SessionId, datagram: &[u8], out: &mut impl Egress) {
-        let Some((socket, address)) = self.peers.get(&id).and_then(Peer::path) else {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
+        let Some((socket, address)) = peer.path() else {
+            return;
+        };
+        if !peer.may_be_sent(datagram.len()) {
+            self.dropped.dtls_excess += 1;
+            return;
+        }
         out.datagram(socket, address, |buffer| {
             let Some(target) = buffer.get_mut(..datagram.len()) else {
                 return 0;

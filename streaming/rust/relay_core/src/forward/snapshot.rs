@@ -27,8 +27,12 @@ pub struct DropCounters {
     pub malformed_rtp: u64,
     /// A part of a compound that is not RTCP.
     pub malformed_rtcp: u64,
-    /// Not STUN.
+    /// Not STUN, or too short to be answered before its address is known.
     pub malformed_stun: u64,
+    /// STUN beyond what one source, or one session, may send.
+    pub stun_excess: u64,
+    /// Handshake packets beyond what a session may send, or be sent.
+    pub dtls_excess: u64,
     /// Authentic, but of no publication.
     pub unknown_ssrc: u64,
     /// From an address no check came from.
@@ -48,6 +52,8 @@ impl DropCounters {
         self.malformed_rtp += other.malformed_rtp;
         self.malformed_rtcp += other.malformed_rtcp;
         self.malformed_stun += other.malformed_stun;
+        self.stun_excess += other.stun_excess;
+        self.dtls_excess += other.dtls_excess;
         self.unknown_ssrc += other.unknown_ssrc;
         self.unknown_source += other.unknown_source;
         self.other += other.other;

@@ -1,6 +1,7 @@
 //! The relay against people who know the protocol and mean harm: rooms stay apart, numbers stay honest, keys stay secret, and what a fuzzer
 //! once found stays fixed.
 
+mod abuse;
 #[allow(dead_code, reason = "the fuzz targets use all of it")]
 #[path = "../../../fuzz/src/checks/mod.rs"]
 mod checks;
