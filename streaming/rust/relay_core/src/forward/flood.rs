@@ -14,7 +14,7 @@ pub(super) const CHECKS: Rate = Rate::new(256, 128);
 /// Handshake packets of one session: a flight is ten at most, resent each second.
 pub(super) const HANDSHAKE: Rate = Rate::new(96, 32);
 /// Before a peer has finished its handshake nothing shows that it receives what it is sent. So it is sent at most so many times the octets
-/// that came from it, enough for the longest flight of the server (RFC 9000 §8.1 has the idea).
+/// that came from it, enough for the longest flight of the server.
 pub(super) const UNPROVEN_FACTOR: u64 = 5;
 
 const SETS: usize = 1024;
