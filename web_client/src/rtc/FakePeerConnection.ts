@@ -62,9 +62,13 @@ export class FakePeerConnection implements PeerConnection {
   addTransceiver(trackOrKind: MediaStreamTrack | string, init?: RTCRtpTransceiverInit): RTCRtpTransceiver {
     const kind = typeof trackOrKind === 'string' ? trackOrKind : trackOrKind.kind
     this.transceivers.push({ kind, init })
+    let parameters: Pick<RTCRtpSendParameters, 'encodings'> = { encodings: init?.sendEncodings ?? [{}] }
     const sender = {
-      getParameters: () => ({ encodings: [{}] }),
-      setParameters: () => Promise.resolve(),
+      getParameters: () => structuredClone(parameters),
+      setParameters: (given: typeof parameters) => {
+        parameters = structuredClone(given)
+        return Promise.resolve()
+      },
       replaceTrack: () => Promise.resolve(),
     }
     const transceiver = { sender } as unknown as RTCRtpTransceiver

@@ -76,6 +76,11 @@ export class PeerLink {
     return this.linkState
   }
 
+  /** Of the present session on the server; null without one. */
+  get sessionId(): string | null {
+    return this.exchange?.sessionId ?? null
+  }
+
   get connection(): PeerConnection | null {
     return this.peerConnection
   }

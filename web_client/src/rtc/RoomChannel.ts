@@ -9,6 +9,7 @@ import {
   parseServerMessage,
   type ClientMessage,
   type Hello,
+  type Layers,
   type Presence,
   type RoomEvent,
   type Roster,
@@ -27,6 +28,7 @@ export interface RoomChannelEvents {
   viewers: number
   presence: Presence
   roster: Roster
+  layers: Layers
   /** Lines typed here and not yet acknowledged. */
   outbox: readonly PendingLine[]
 }
@@ -179,6 +181,9 @@ export class RoomChannel {
         break
       case 'roster':
         this.events.emit('roster', message)
+        break
+      case 'layers':
+        this.events.emit('layers', message)
         break
       case 'ack':
         this.outbox.acknowledge(message.client_id)

@@ -44,6 +44,11 @@ export class SdpExchange {
     private etag: string | null,
   ) {}
 
+  /** The name under which the media node and the room channel know this session: the end of its address. */
+  get sessionId(): string {
+    return new URL(this.sessionUrl).pathname.split('/').at(-1) ?? ''
+  }
+
   /** @throws SignalingError */
   static async post(
     environment: RtcEnvironment,

@@ -113,7 +113,10 @@ export function summariseInbound(before: InboundSnapshot, after: InboundSnapshot
 export function outboundSnapshot(report: RTCStatsReport, atMs: number): OutboundSnapshot {
   const all = entries(report)
   const outbound = all.filter((entry) => entry['type'] === 'outbound-rtp')
-  const video = outbound.find((entry) => entry['kind'] === 'video')
+  // Of several layers the largest that is being sent: what most viewers look at.
+  const video = outbound
+    .filter((entry) => entry['kind'] === 'video')
+    .sort((a, b) => Number(b['active'] !== false) - Number(a['active'] !== false) || number(b, 'frameWidth') - number(a, 'frameWidth'))[0]
   const remote = all.filter((entry) => entry['type'] === 'remote-inbound-rtp')
   const remoteVideo = remote.find((entry) => entry['kind'] === 'video') ?? remote[0]
   const codec = all.find((entry) => entry['id'] === video?.['codecId'])?.['mimeType']

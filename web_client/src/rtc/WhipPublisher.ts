@@ -7,6 +7,7 @@ import { browserEnvironment, type PeerConnection, type RtcEnvironment } from './
 import { Emitter } from './Emitter'
 import { PeerLink, type PeerLinkEvents } from './PeerLink'
 import type { MediaGrant } from './SdpExchange'
+import { activate, layersOf, type WantedLayers } from './SimulcastLayers'
 import { StatsReporter } from './StatsReporter'
 import { outboundSnapshot, summariseOutbound, type OutboundSummary } from './StatsSummary'
 import { orderForRoom, sendableVideoCodecs, type RoomCodec } from './VideoCodecs'
@@ -30,9 +31,6 @@ export interface PublishedTracks {
   readonly audio: MediaStreamTrack | null
 }
 
-/** Ceilings: 720p of a speaking person, 1080p of slides at few frames. */
-const MAX_BITRATE_BPS: Record<PublishedSource, number> = { camera: 2_500_000, screen: 3_000_000 }
-
 export class WhipPublisher {
   readonly events = new Emitter<WhipPublisherEvents>()
   private readonly environment: RtcEnvironment
@@ -40,6 +38,9 @@ export class WhipPublisher {
   private readonly reporter: StatsReporter<ReturnType<typeof outboundSnapshot>, OutboundSummary>
   private tracks: PublishedTracks = { video: null, audio: null }
   private senders: { video: RTCRtpSender | null; audio: RTCRtpSender | null } = { video: null, audio: null }
+  private wanted: WantedLayers | null = null
+  /** One change of parameters after the other: a browser refuses those that were read before the last one. */
+  private parametersSet: Promise<void> = Promise.resolve()
 
   constructor(private readonly options: WhipPublisherOptions) {
     this.environment = options.environment ?? browserEnvironment()
@@ -53,7 +54,7 @@ export class WhipPublisher {
       grant: (signal) => options.grant(signal),
       yieldsWhenGone: true,
       prepare: (connection) => this.prepare(connection),
-      negotiated: () => this.limitBitrate(),
+      negotiated: () => this.shapeVideo(),
     })
     this.link.events.on('state', (change) => this.events.emit('state', change))
   }
@@ -71,6 +72,14 @@ export class WhipPublisher {
   async replaceTrack(kind: 'video' | 'audio', track: MediaStreamTrack | null): Promise<void> {
     this.tracks = { ...this.tracks, [kind]: track }
     await this.senders[kind]?.replaceTrack(track)
+  }
+
+  /** Which simulcast layers somebody watches; said of another session it means nothing here. */
+  setWantedLayers(wanted: WantedLayers): void {
+    if (wanted.source === this.options.source && wanted.session_id === this.link.sessionId) {
+      this.wanted = wanted
+      this.shapeVideo()
+    }
   }
 
   /** Publish again after another device took the source: takes it back. */
@@ -110,7 +119,8 @@ export class WhipPublisher {
     }
     // One msid for both: the players keep lips and voice together.
     const streams = [new MediaStream([this.tracks.video, this.tracks.audio].filter((one) => one !== null))]
-    const transceiver = connection.addTransceiver(track ?? kind, { direction: 'sendonly', streams })
+    const layers = kind === 'video' ? { sendEncodings: layersOf(this.options.source) } : {}
+    const transceiver = connection.addTransceiver(track ?? kind, { direction: 'sendonly', streams, ...layers })
     const codecs = kind === 'video' ? sendableVideoCodecs() : null
     if (codecs !== null && typeof transceiver.setCodecPreferences === 'function') {
       transceiver.setCodecPreferences(orderForRoom(this.options.codec, codecs))
@@ -118,19 +128,22 @@ export class WhipPublisher {
     return transceiver.sender
   }
 
-  private limitBitrate(): void {
+  private shapeVideo(): void {
     const sender = this.senders.video
     if (sender === null) {
       return
     }
-    const parameters = sender.getParameters()
-    for (const encoding of parameters.encodings) {
-      encoding.maxBitrate = MAX_BITRATE_BPS[this.options.source]
-    }
-    // Slides must stay sharp; a face may lose pixels but not its movement.
-    parameters.degradationPreference = this.options.source === 'screen' ? 'maintain-resolution' : 'balanced'
-    sender.setParameters(parameters).catch(() => {
-      // A browser that refuses parameters sends with its own: nothing is lost.
+    this.parametersSet = this.parametersSet.then(async () => {
+      const parameters = sender.getParameters()
+      const wanted = this.wanted?.session_id === this.link.sessionId ? this.wanted.wanted : null
+      activate(parameters.encodings, wanted)
+      // Slides must stay sharp; a face may lose pixels but not its movement.
+      parameters.degradationPreference = this.options.source === 'screen' ? 'maintain-resolution' : 'balanced'
+      try {
+        await sender.setParameters(parameters)
+      } catch {
+        // A browser that refuses parameters sends with its own: nothing is lost.
+      }
     })
   }
 }

@@ -20,18 +20,20 @@ class FakeMediaStream {
 describe('WhepPlayer and WhipPublisher', () => {
   let methods: string[]
   let environment: RtcEnvironment
+  let location = ''
 
   beforeEach(() => {
     vi.useFakeTimers()
     vi.stubGlobal('MediaStream', FakeMediaStream)
     FakePeerConnection.created = []
     methods = []
+    location = '/whep/r/1'
     environment = {
       createPeerConnection: (configuration) => new FakePeerConnection(configuration),
       fetch: (_url, init) => {
         methods.push(init.method ?? '')
         const body = init.method === 'PATCH' ? 'a=ice-ufrag:n\r\na=ice-pwd:q\r\n' : ANSWER
-        return Promise.resolve(new Response(body, { status: init.method === 'POST' ? 201 : 200, headers: { Location: '/whep/r/1', ETag: '"1"' } }))
+        return Promise.resolve(new Response(body, { status: init.method === 'POST' ? 201 : 200, headers: { Location: location, ETag: '"1"' } }))
       },
       random: () => 0,
       now: () => Date.now(),
@@ -110,5 +112,60 @@ describe('WhepPlayer and WhipPublisher', () => {
       ['video', 'sendonly'], ['audio', 'sendonly'],
     ])
     publisher.close()
+  })
+
+  describe('simulcast', () => {
+    const active = () => FakePeerConnection.last.firstTransceiver?.sender.getParameters().encodings.map((layer) => [layer.rid, layer.active])
+    const wanted = (session_id: string, ...layers: string[]) => ({ session_id, source: 'camera', wanted: layers })
+    async function publish(source: 'camera' | 'screen' = 'camera'): Promise<WhipPublisher> {
+      const publisher = new WhipPublisher({ source, codec: 'H264', grant, environment })
+      publisher.start({ video: { kind: 'video' } as MediaStreamTrack, audio: null })
+      await vi.advanceTimersByTimeAsync(0)
+      FakePeerConnection.last.become('connected')
+      return publisher
+    }
+
+    it('offers three layers of a camera, lowest first, and one of a screen', async () => {
+      const camera = await publish()
+      const offered = FakePeerConnection.last.transceivers[0]?.init?.sendEncodings ?? []
+      expect(offered.map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy])).toEqual([['l', 4], ['m', 2], ['h', 1]])
+      camera.close()
+      const screen = await publish('screen')
+      expect(active()).toEqual([[undefined, true]])
+      screen.close()
+    })
+
+    it('sends what is watched, and everything until it is told', async () => {
+      const publisher = await publish()
+      expect(active()).toEqual([['l', true], ['m', true], ['h', true]])
+      publisher.setWantedLayers(wanted('1', 'h'))
+      publisher.setWantedLayers(wanted('1', 'l', 'h'))
+      await vi.advanceTimersByTimeAsync(0)
+      expect(active()).toEqual([['l', true], ['m', false], ['h', true]])
+      publisher.setWantedLayers(wanted('1', 'l', 'm', 'h'))
+      await vi.advanceTimersByTimeAsync(0)
+      expect(active()).toEqual([['l', true], ['m', true], ['h', true]])
+      publisher.close()
+    })
+
+    it('ignores what is said of another session or source, and what names none of its layers', async () => {
+      const publisher = await publish()
+      publisher.setWantedLayers(wanted('another', 'l'))
+      publisher.setWantedLayers({ ...wanted('1', 'l'), source: 'screen' })
+      publisher.setWantedLayers(wanted('1', 'x'))
+      await vi.advanceTimersByTimeAsync(0)
+      expect(active()).toEqual([['l', true], ['m', true], ['h', true]])
+      publisher.close()
+    })
+
+    it('sends everything again in a new session', async () => {
+      const publisher = await publish()
+      publisher.setWantedLayers(wanted('1', 'l'))
+      location = '/whip/r/2'
+      publisher.renew('e2')
+      await vi.advanceTimersByTimeAsync(0)
+      expect(active()).toEqual([['l', true], ['m', true], ['h', true]])
+      publisher.close()
+    })
   })
 })

@@ -78,11 +78,20 @@ export interface Roster {
   readonly type: 'roster'
   readonly rows: readonly RosterRow[]
 }
+/** Which simulcast layers of a publication somebody watches; of this participant alone. */
+export interface Layers {
+  readonly type: 'layers'
+  readonly session_id: string
+  readonly source: string
+  readonly publication: number
+  readonly wanted: readonly string[]
+}
 export type ServerMessage =
   | Hello
   | RoomEvent
   | Presence
   | Roster
+  | Layers
   | { readonly type: 'ping'; readonly n: number; readonly server_ms: number }
   | { readonly type: 'viewers'; readonly count: number }
   | { readonly type: 'ack'; readonly client_id: string; readonly seq: number }
@@ -95,7 +104,7 @@ export type ClientMessage =
   | { readonly type: 'mute'; readonly participant_id: string; readonly muted: boolean }
   | { readonly type: 'roster'; readonly on: boolean }
 
-const TYPES: ReadonlySet<unknown> = new Set(['hello', 'ping', 'event', 'viewers', 'presence', 'roster', 'ack', 'error'])
+const TYPES: ReadonlySet<unknown> = new Set(['hello', 'ping', 'event', 'viewers', 'presence', 'roster', 'layers', 'ack', 'error'])
 
 /** Text is at most this long, in UTF-16 units as `String.length` counts. */
 export const CHAT_MAX_LENGTH = 500

@@ -4,7 +4,7 @@ import type { PageState } from '@/api/types'
 import { Emitter } from '@/rtc/Emitter'
 import type { PendingLine } from '@/rtc/ChatOutbox'
 import { channelUrl, RoomChannel, type ChannelState } from '@/rtc/RoomChannel'
-import type { ChatEvent, Hello, Presence, RoomEvent, RosterRow } from '@/rtc/roomMessages'
+import type { ChatEvent, Hello, Layers, Presence, RoomEvent, RosterRow } from '@/rtc/roomMessages'
 import { authorOf, withEvent, type ChatLine } from './chatLog'
 import { randomId } from './randomId'
 
@@ -15,6 +15,8 @@ export interface RoomNews {
   /** The gathering moved on; the page reads it anew. */
   moved: PageState
   mediaEpoch: string
+  /** Which layers of what this person publishes are watched. */
+  layers: Layers
 }
 
 export function useRoom(gatheringId: string) {
@@ -99,6 +101,7 @@ export function useRoom(gatheringId: string) {
   channel.events.on('viewers', (count) => (viewerCount.value = count))
   channel.events.on('presence', (message) => (presence.value = message))
   channel.events.on('roster', (message) => (roster.value = message.rows))
+  channel.events.on('layers', (message) => news.emit('layers', message))
   channel.events.on('outbox', (waiting) => (pending.value = waiting))
 
   const kick = () => channel.kick()

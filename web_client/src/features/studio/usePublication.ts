@@ -3,6 +3,7 @@ import { onScopeDispose, ref, shallowRef } from 'vue'
 import { grantOf } from '@/features/player/useLivePlayback'
 import type { SignalingReason } from '@/rtc/errors'
 import type { PeerLinkState } from '@/rtc/PeerLink'
+import type { WantedLayers } from '@/rtc/SimulcastLayers'
 import type { OutboundSummary } from '@/rtc/StatsSummary'
 import type { RoomCodec } from '@/rtc/VideoCodecs'
 import { WhipPublisher, type PublishedSource, type PublishedTracks } from '@/rtc/WhipPublisher'
@@ -37,6 +38,7 @@ export function usePublication(gatheringId: string, source: PublishedSource, cod
   return {
     state, reason, stats, start, stop,
     replace: (kind: 'video' | 'audio', track: MediaStreamTrack | null) => publisher?.replaceTrack(kind, track),
+    setWantedLayers: (wanted: WantedLayers) => publisher?.setWantedLayers(wanted),
     takeBack: () => publisher?.takeBack(),
     kick: () => publisher?.kick(),
     renew: (mediaEpoch: string) => publisher?.renew(mediaEpoch),

@@ -105,6 +105,10 @@ export function useStudio(load: Load<Detail>, detail: Readonly<Ref<Detail>>) {
       publication.kick()
     }
   })
+  life.room.news.on('layers', (wanted) => {
+    camera.setWantedLayers(wanted)
+    screenPublication.setWantedLayers(wanted)
+  })
   life.room.news.on('mediaEpoch', (mediaEpoch) => {
     camera.renew(mediaEpoch)
     screenPublication.renew(mediaEpoch)
