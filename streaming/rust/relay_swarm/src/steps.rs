@@ -243,6 +243,8 @@ impl Run {
                 }
             }
         }
+        self.swarm.finish_joins()?;
+        drop(self.swarm.outcomes());
         let mut report = span.end(&self.swarm, self.idle_cpu, false)?;
         merge(
             &mut report,
@@ -259,6 +261,7 @@ impl Run {
     /// `[--kill yes]`: all viewers go; the publisher stays.
     fn leave(&mut self, arguments: &Arguments) -> Result<Value, Failure> {
         let is_kill = arguments.is_yes("kill")?;
+        self.swarm.finish_joins()?;
         let present = self.swarm.present().count();
         for index in 0..self.swarm.viewers.len() {
             if is_kill {

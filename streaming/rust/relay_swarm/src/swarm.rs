@@ -238,6 +238,12 @@ impl Swarm {
         Ok(())
     }
 
+    /// Waits for the answers of all joins that are under way: who is not there yet could not leave.
+    pub fn finish_joins(&mut self) -> Result<(), Failure> {
+        let limit = Instant::now() + CONNECT_LIMIT;
+        self.run_until(limit, |swarm| swarm.offerings.is_empty())
+    }
+
     /// The joins answered since the last call.
     pub fn outcomes(&mut self) -> Vec<JoinOutcome> {
         std::mem::take(&mut self.outcomes)
