@@ -18,6 +18,7 @@ from typing import Any
 
 UDP = 17
 MTU_MAX = 65536
+QUEUE_S = 0.3
 #: Nobody's address, kept for examples.
 NOWHERE = bytes((192, 0, 2, 1))
 
@@ -34,6 +35,8 @@ class Conditions:
     reorder: float = 0.0
     is_dark: bool = False
     is_udp_blocked: bool = False
+    #: What each direction carries; a queue of QUEUE_S before it overflows. 0: everything.
+    rate_bps: int = 0
     #: Larger UDP packets vanish without a word.
     mtu: int = MTU_MAX
     #: What the near side sees instead of the far side's address, UDP only: a NAT with this address (IPv4).
@@ -50,6 +53,8 @@ class Direction:
     waiting: list[tuple[float, int, bytes]] = field(default_factory=list)
     last_due: float = 0.0
     count: int = 0
+    #: When the bottleneck has sent what it took.
+    free_at: float = 0.0
 
     def take(self, packet: bytes, conditions: Conditions, now: float) -> None:
         """Decide about a packet."""
@@ -61,6 +66,11 @@ class Direction:
             return
         if is_udp and len(packet) > conditions.mtu:
             return
+        if conditions.rate_bps:
+            begins = max(now, self.free_at)
+            if begins - now > QUEUE_S:
+                return
+            now = self.free_at = begins + len(packet) * 8 / conditions.rate_bps
         self.count += 1
         if overtakes:
             due = now

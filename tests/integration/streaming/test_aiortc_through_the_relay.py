@@ -1,6 +1,7 @@
 """aiortc publishes by WHIP and plays by WHEP through the native engine, over real sockets."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,27 @@ async def test_taken_media_port_is_said(tmp_path: Path, node: LiveNode) -> None:
 
     with pytest.raises(OSError, match=r"ddress already in use|in use"):
         open_engine(addresses=["127.0.0.1"], port=port, node_epoch="x", feed_path=None, remb_bps=2_500_000)
+
+
+async def test_packets_a_publisher_loses_are_repaired_for_viewers(node: LiveNode) -> None:
+    async with publishing(node) as publisher, playing(node) as player:
+        await receives(player)
+        dtls = publisher.pc.getSenders()[0].transport
+        send, count = dtls._send_rtp, itertools.count(1)
+
+        async def losing(data: bytes) -> None:
+            if next(count) % 20:
+                await send(data)
+
+        dtls._send_rtp = losing
+        lost = 0
+        while lost < 20:
+            await receives(player, 10, 10)
+            numbers = (await node.control("GET", "/status"))["engine"]["publications"].values()
+            lost = max(entry["lost"] for entry in numbers if entry["keyframes"])
+        dtls._send_rtp = send
+        await receives(player)
+        report = await player.pc.getStats()
+        [seen] = [entry for entry in report.values() if entry.type == "inbound-rtp" and entry.kind == "video"]
+        # Sound has no repairs; each picture packet that went missing came again.
+        assert seen.packetsLost <= 2

@@ -152,7 +152,10 @@ impl Relay {
             nack: peer.counters.nack,
             rtx: peer.counters.rtx,
             pli: peer.counters.pli,
-            estimate_bps: peer.bandwidth.estimate(),
+            estimate_bps: peer.bandwidth.estimate().or_else(|| {
+                let (_, rate) = peer.inbound.as_ref()?;
+                Some(rate.allowed(self.config.remb_min_bps, self.config.remb_bps))
+            }),
             padding_bytes: peer.counters.padding,
         });
         let single = self
