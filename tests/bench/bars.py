@@ -29,6 +29,9 @@ class Bar:
             value = self.value(report)
         except NotMeasurable as reason:
             return row | {"result": "UNMEASURED", "value": None, "reason": str(reason)}
+        except (TypeError, KeyError, ZeroDivisionError) as error:
+            # A window in which nothing arrived leaves no figure; the other bars are still worth their run.
+            return row | {"result": "UNMEASURED", "value": None, "reason": f"no figure: {error}"}
         passes = value >= self.limit if self.is_floor else value <= self.limit
         return row | {"result": "PASS" if passes else "FAIL", "value": round(value, 3)}
 

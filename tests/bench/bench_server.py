@@ -93,17 +93,24 @@ def bench_server(cores: set[int], *, workers: int) -> Iterator[BenchServer]:
 
 def delay_between(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """The engine's added delay (kernel receive time to the return of the last send) of what lies between two
-    stats(): µs at p50 and p99, the upper bound of the bucket (an eighth of an octave) where it is reached.
+    stats(): µs at p50 and p99, interpolated within its bucket as Prometheus does; at most the last bound.
     Without buckets `since` is "start": then it is of all the engine ever forwarded."""
     histogram = after["forward_delay_us"]
     if "buckets" not in histogram:
         return {"p50_us": histogram["p50"], "p99_us": histogram["p99"], "since": "start"}
     earlier = dict(before["forward_delay_us"]["buckets"])
-    # Counts are cumulative, as Prometheus has them.
+    # Counts are cumulative.
     counts = [(bound, count - earlier.get(bound, 0)) for bound, count in histogram["buckets"]]
     total = histogram["count"] - before["forward_delay_us"]["count"]
-    found = [
-        next((bound for bound, count in counts if total and count >= share * total), None)
-        for share in QUANTILES
-    ]
-    return {"p50_us": found[0], "p99_us": found[1], "count": total, "since": "span"}
+    p50, p99 = (_quantile(counts, share * total) if total else None for share in QUANTILES)
+    return {"p50_us": p50, "p99_us": p99, "count": total, "since": "span"}
+
+
+def _quantile(counts: list[tuple[float, int]], wanted: float) -> float:
+    below_bound, below = 0.0, 0
+    for bound, count in counts:
+        if count >= wanted:
+            inside = (wanted - below) / (count - below) if count > below else 1.0
+            return round(below_bound + inside * (bound - below_bound), 1)
+        below_bound, below = bound, count
+    return below_bound

@@ -77,8 +77,19 @@ def test_a_delay_is_that_of_the_span_alone() -> None:
 
     # All that came before was slow; the span was not.
     delay = delay_between(stats(0, 0, 1000), stats(98, 100, 1100))
-    assert (delay["p50_us"], delay["p99_us"], delay["since"]) == (100, 200, "span")
+    assert (delay["p50_us"], delay["p99_us"], delay["since"]) == (51.0, 150.0, "span")
     assert delay_between(stats(1, 1, 1), stats(1, 1, 1))["p99_us"] is None
+    slow = stats(0, 0, 0)
+    slow["forward_delay_us"]["count"] = 50
+    assert delay_between(stats(0, 0, 0), slow)["p99_us"] == 400, "beyond the last bound"
+
+
+def test_a_window_without_figures_spoils_no_other_bar() -> None:
+    broken = report()
+    broken["full_house"]["lone"] = {"lone_join_ms_p50": None}
+    rows = verdict(broken)
+    assert [row["result"] for row in rows].count("UNMEASURED") == 1
+    assert lines(rows)
 
 
 def test_the_rate_keeps_both_cores_below_the_aim() -> None:
