@@ -26,7 +26,7 @@ class Bar:
         """A row of the verdict: `result` is PASS, FAIL or UNMEASURED, the latter with a reason."""
         row: Figures = {"bar": self.name, "limit": self.limit, "unit": self.unit, "is_floor": self.is_floor}
         try:
-            value = self.value(report)
+            value = float(self.value(report))
         except NotMeasurable as reason:
             return row | {"result": "UNMEASURED", "value": None, "reason": str(reason)}
         except (TypeError, KeyError, ZeroDivisionError) as error:
