@@ -240,6 +240,7 @@ impl Lane {
             Update::Lost(id) => Update::Lost(id),
             Update::Watch(id, is_watching) => Update::Watch(id, is_watching),
             Update::Keyframe(id) => Update::Keyframe(id),
+            Update::Layers(id, watched) => Update::Layers(id, watched),
             Update::Loudness(id, score) => Update::Loudness(id, score),
             Update::Chosen(room, slot, id) => Update::Chosen(room, slot, id),
         };

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::dynacast::Dynacast;
 use super::mirror::WorkerIndex;
 use super::model::{MILLISECOND, Nanos, PublicationId, SECOND, SessionId};
 
@@ -24,6 +25,7 @@ pub(crate) struct Ladder {
     /// The worker of the owner, if it is not this one.
     pub mirror_of: Option<WorkerIndex>,
     pub rungs: Vec<Rung>,
+    pub dynacast: Dynacast,
     /// Any media came yet.
     pub is_started: bool,
     /// All layers are silent.
@@ -72,6 +74,7 @@ impl Ladder {
             owner,
             room,
             mirror_of: None,
+            dynacast: Dynacast::new(rids.len()),
             rungs: rids.iter().enumerate().map(rung).collect(),
             is_started: false,
             is_stalled: false,
@@ -149,6 +152,13 @@ impl Ladder {
             .rev()
             .find(sends)
             .or_else(|| (wanted + 1..self.rungs.len()).find(sends))
+    }
+
+    /// The highest rung that could be had: it is sent, or only not sent because nobody wants it.
+    pub fn reach(&self) -> usize {
+        let can_be_had =
+            |index: &usize| self.rungs[*index].is_sending || self.dynacast.is_off(*index);
+        (0..self.rungs.len()).rev().find(can_be_had).unwrap_or(0)
     }
 
     /// The rung the recorder should get instead of the one it gets: the highest, once that is steady or the present one has stopped.

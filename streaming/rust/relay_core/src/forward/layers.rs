@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use super::allocation::{self, Demand};
+use super::dynacast::LayerSet;
 use super::egress::{Egress, Event};
-use super::ladder::RungCounters;
+use super::ladder::{Ladder, RungCounters};
+use super::mirror::Update;
 use super::model::{MILLISECOND, Nanos, PublicationId, SessionId, Slot};
 use super::output::Output;
 use super::relay::Relay;
@@ -137,7 +139,7 @@ impl Relay {
         }
         // Nothing is tried for a layer that the publisher does not send.
         for (demand, (_, _, ladder)) in demands.iter_mut().zip(&layered) {
-            demand.top = ladder.nearest(demand.top).unwrap_or_default();
+            demand.top = ladder.reach();
         }
         let needed = allocation::next_step(&demands, &chosen).map(|bps| bps + fixed);
         let media_bps = peer.bandwidth.sent_bps().saturating_sub(peer.padding_bps);
@@ -164,6 +166,7 @@ impl Relay {
                 self.choose_layers_of(id, now);
             }
             self.follow_with_feed(id, now, out);
+            self.review_layers(id, now, out);
         }
         if !self.ladders.is_empty() {
             let viewers: Vec<_> = self.peers.keys().copied().collect();
@@ -204,6 +207,58 @@ impl Relay {
                 written
             });
         }
+    }
+
+    /// Lets the publisher know which layers somebody watches, here or on other workers.
+    fn review_layers(&mut self, id: PublicationId, now: Nanos, out: &mut impl Egress) {
+        let Some(ladder) = self.ladders.get(&id).filter(|found| found.is_started) else {
+            return;
+        };
+        let watched = self.watched_layers(ladder);
+        let Some(ladder) = self.ladders.get_mut(&id) else {
+            return;
+        };
+        if let Some(owner) = ladder.mirror_of {
+            if std::mem::replace(&mut ladder.dynacast.reported, watched) != watched {
+                out.update(owner, Update::Layers(id, watched));
+            }
+        } else if let Some(told) = ladder.dynacast.on_watched(watched, now) {
+            let wanted = ladder.rungs.iter().enumerate();
+            let wanted = wanted.filter(|(index, _)| told.has(*index));
+            let rids = wanted.map(|(_, rung)| rung.rid.clone()).collect();
+            out.event(Event::LayersWanted(ladder.owner, id, rids));
+        }
+    }
+
+    /// The layers that viewers here are shown, wait for, or would be shown if they were sent; the recorder wants the highest.
+    fn watched_layers(&self, ladder: &Ladder) -> LayerSet {
+        let mut watched = LayerSet::default();
+        let Some(room) = self.rooms.get(&ladder.room) else {
+            return watched;
+        };
+        if room.recording.is_some() && room.slots_of(ladder.id).next().is_some() {
+            watched = watched.with(ladder.top());
+            watched = ladder.fed.map_or(watched, |index| watched.with(index));
+        }
+        let viewers = room
+            .viewers
+            .iter()
+            .filter_map(|viewer| self.peers.get(viewer));
+        for peer in viewers.filter(|peer| peer.path().is_some()) {
+            for output in peer
+                .outputs
+                .iter()
+                .filter(|output| output.target == Some(ladder.id))
+            {
+                watched = watched.with(output.desired);
+                for source in [output.shown(), output.wanted].into_iter().flatten() {
+                    watched = source
+                        .layer_index()
+                        .map_or(watched, |index| watched.with(index));
+                }
+            }
+        }
+        watched
     }
 
     fn observe_layers(&mut self, id: PublicationId, now: Nanos, out: &mut impl Egress) -> bool {

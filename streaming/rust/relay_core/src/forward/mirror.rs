@@ -5,6 +5,7 @@
 //! fan-out, same answers to NACK. What a mirror wishes goes back as updates, too. Nothing here knows how updates travel;
 //! docs/decisions/0007.
 
+use super::dynacast::LayerSet;
 use super::egress::Egress;
 use super::loudness::Score;
 use super::model::{Nanos, PublicationId, PublicationSpec, SessionId, Slot};
@@ -48,6 +49,8 @@ pub enum Update<'a> {
     Watch(PublicationId, bool),
     /// Mirror to owner: somebody here waits for a key frame.
     Keyframe(PublicationId),
+    /// Mirror to owner: which layers of it somebody here watches.
+    Layers(PublicationId, LayerSet),
     /// Owner to the first worker: how loud it is.
     Loudness(PublicationId, Score),
     /// First worker to all: what a slot of a room (by number) shows by loudness.
@@ -116,6 +119,11 @@ impl Relay {
             Update::Lost(id) => self.lose(id, now),
             Update::Watch(id, is_watching) => self.on_watch(id, from, is_watching, out),
             Update::Keyframe(id) => self.want_keyframe(id, now),
+            Update::Layers(id, watched) => {
+                if let Some(ladder) = self.ladders.get_mut(&id) {
+                    ladder.dynacast.on_elsewhere(from, watched);
+                }
+            }
             Update::Loudness(id, score) => self.on_loudness(id, score, now),
             Update::Chosen(room, slot, id) => self.on_chosen(room, slot, id, now, out),
         }

@@ -11,6 +11,7 @@ mod capture_clock;
 mod churn_tests;
 mod command;
 mod delay_trend;
+mod dynacast;
 mod egress;
 mod fanout;
 mod feedback;
@@ -44,6 +45,7 @@ mod switching;
 mod totals;
 
 pub use command::{Command, Config, SessionKeys};
+pub use dynacast::LayerSet;
 pub use egress::{DATAGRAM_CAPACITY, Egress, Event, FeedItem, FeedSource, SocketIndex};
 pub use mirror::{MAX_WORKERS, Update, WorkerIndex};
 pub use model::{

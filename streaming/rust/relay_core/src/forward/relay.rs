@@ -131,7 +131,8 @@ impl Relay {
     /// Somebody waits for a key frame of a publication or layer; of a layer that never sent there is nobody to ask.
     pub(super) fn want_keyframe(&mut self, id: PublicationId, now: Nanos) {
         if let Some(publication) = self.publications.get_mut(&id).filter(|found| {
-            found.spec.kind == MediaKind::Video && (found.rid.is_none() || found.ssrc.is_some())
+            found.spec.kind == MediaKind::Video
+                && (found.rid.is_none() || found.ssrc.is_some() || found.mirror_of.is_some())
         }) {
             publication.keyframes.want(now);
             self.attention.push(id);

@@ -407,6 +407,111 @@ fn the_recorder_gets_one_layer_and_is_told_of_each_change() {
 }
 
 #[test]
+fn layers_nobody_watches_are_let_go_within_five_seconds_and_wanted_again_at_once() {
+    let mut world = World::new();
+    let mut publisher = Simulcaster::new(&mut world, 1, "room");
+    world.show("room", 1);
+    let wanted = |world: &mut World| {
+        let events = std::mem::take(&mut world.sent.events).into_iter();
+        let told = events.filter_map(|event| match event {
+            Event::LayersWanted(_, PublicationId(1), rids) => Some(rids.concat()),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    let mut sends = [true; 3];
+    let run = |world: &mut World, publisher: &mut Simulcaster, sends: [bool; 3], steps: usize| {
+        for _ in 0..steps {
+            let asked = publisher.plis(world);
+            publisher.frame(world, sends, asked, 1);
+            step(world, 33 * MILLISECOND);
+        }
+    };
+    publisher.frame(&mut world, sends, [true; 3], 1);
+    run(&mut world, &mut publisher, sends, 100);
+    assert_eq!(wanted(&mut world), [""; 0]);
+    run(&mut world, &mut publisher, sends, 50);
+    assert_eq!(wanted(&mut world), ["l"], "nobody watches");
+    sends = [true, false, false];
+    run(&mut world, &mut publisher, sends, 60);
+    let mut watching = viewer(&mut world, 9, "room");
+    run(&mut world, &mut publisher, sends, 3);
+    assert_eq!(wanted(&mut world), ["lh"], "within 100 ms");
+    let media = seen(&mut world, &mut watching);
+    assert_eq!(media.last().map(|seen| seen.layer), Some(0), "meanwhile");
+    sends = [true, false, true];
+    run(&mut world, &mut publisher, sends, 15);
+    let media = seen(&mut world, &mut watching);
+    assert_eq!(media.last().map(|seen| seen.layer), Some(2));
+    assert_seamless(&media);
+    world.command(Command::SetRecording("room".into(), Some("r".into())));
+    world.command(Command::CloseSession(watching.session));
+    run(&mut world, &mut publisher, sends, 200);
+    assert_eq!(wanted(&mut world), [""; 0], "the recorder watches the top");
+}
+
+#[test]
+fn viewers_of_another_worker_get_their_layer_and_keep_it_wanted() {
+    let mut worlds = [World::worker(0, 2), World::worker(1, 2)];
+    let [owner, mirror] = &mut worlds;
+    let mut publisher = Simulcaster::new(owner, 1, "room");
+    mirror.command(Command::Mirror {
+        publication: PublicationId(1),
+        session: publisher.client.session,
+        worker: 0,
+        room: "room".into(),
+        spec: simulcast(1),
+    });
+    owner.show("room", 1);
+    mirror.show("room", 1);
+    let mut watching = viewer(mirror, 9, "room");
+    let mut media = Vec::new();
+    for count in 0..180 {
+        for _ in 0..2 {
+            let (to_mirror, to_owner) = (
+                std::mem::take(&mut owner.sent.updates),
+                std::mem::take(&mut mirror.sent.updates),
+            );
+            for (_, update) in to_mirror {
+                mirror
+                    .relay
+                    .update(mirror.now, 0, update.as_update(), &mut mirror.sent);
+            }
+            for (_, update) in to_owner {
+                owner
+                    .relay
+                    .update(owner.now, 1, update.as_update(), &mut owner.sent);
+            }
+            owner.end_batch();
+            mirror.end_batch();
+        }
+        let asked = publisher.plis(owner);
+        let keys = [0, 1, 2].map(|index| count == 0 || asked[index]);
+        publisher.frame(owner, [true, true, !(60..120).contains(&count)], keys, 2);
+        step(owner, 33 * MILLISECOND);
+        step(mirror, 33 * MILLISECOND);
+        media.extend(seen(mirror, &mut watching));
+    }
+    assert_seamless(&media);
+    let mut layers: Vec<_> = media.iter().map(|seen| seen.layer).collect();
+    layers.dedup();
+    assert!(layers == [2, 1, 2] || layers == [1, 2, 1, 2], "{layers:?}");
+    let told = |event: &Event| match event {
+        Event::LayersWanted(_, _, rids) => Some(rids.concat()),
+        _ => None,
+    };
+    let told: Vec<_> = owner.sent.events.iter().filter_map(told).collect();
+    assert!(told.iter().all(|rids| rids.contains('h')), "{told:?}");
+    assert!(
+        mirror
+            .sent
+            .events
+            .iter()
+            .all(|event| !matches!(event, Event::LayersWanted(..)))
+    );
+}
+
+#[test]
 fn nothing_of_the_layers_stays_behind() {
     let mut world = World::new();
     let mut publisher = Simulcaster::new(&mut world, 1, "room");

@@ -46,6 +46,7 @@ impl OwnedUpdate {
             Update::Watch(id, is_watching) => Self::Bare(Update::Watch(id, is_watching)),
             Update::Keyframe(id) => Self::Bare(Update::Keyframe(id)),
             Update::Loudness(id, score) => Self::Bare(Update::Loudness(id, score)),
+            Update::Layers(id, watched) => Self::Bare(Update::Layers(id, watched)),
             Update::Chosen(room, slot, id) => Self::Bare(Update::Chosen(room, slot, id)),
         }
     }
