@@ -67,6 +67,9 @@ class EngineEvents:
             self._events.append(kind, room=room.name if room else None, data={"recording_id": text})
         elif kind == "speakers":
             self._on_speakers(text, json.loads(data))
+        elif kind == "layers_wanted":
+            if found := self._registry.publication(int(text)):
+                self._on_layers_wanted(*found, data.decode().split(","))
         elif kind == "failed":
             self._on_failed(text)
         elif media_session := self._registry.by_engine_id(engine_id):
@@ -110,6 +113,14 @@ class EngineEvents:
         if found_room := self._registry.rooms.get(room):
             found_room.heard = heard
         self._events.append("speakers", room=room, data={"speaking": speaking, "heard": heard})
+
+    def _on_layers_wanted(
+        self, publication: Publication, media_session: MediaSession, rids: list[str]
+    ) -> None:
+        """Report which layers somebody watches, for the page that sends them."""
+        self._life_cycle.report(
+            "layers_wanted", media_session, publication_id=publication.publication_id, wanted=rids
+        )
 
     def _on_failed(self, text: str) -> None:
         logger.critical("the media engine failed: %s", text)

@@ -216,3 +216,19 @@ async def test_chromium_sees_the_top_layer_and_tells_what_its_path_carries(tmp_p
                     break
                 await asyncio.sleep(0.2)
         await page.close()
+
+
+async def test_layers_nobody_watches_are_let_go_and_wanted_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_loopback(monkeypatch)
+    async with simulcast(tmp_path, "VP8") as (node, page):
+        told = await node.next_event("layers_wanted")
+        assert told["data"]["wanted"] == ["l"]
+        assert told["session_id"] == await page.evaluate("() => session_id")
+        await page.evaluate(SET_ACTIVE, told["data"]["wanted"])
+        async with playing(node) as player, watching(player) as seen:
+            wanted = await node.next_event("layers_wanted", after=told["seq"])
+            assert wanted["data"]["wanted"] == ["l", "h"]
+            await page.evaluate(SET_ACTIVE, wanted["data"]["wanted"])
+            await seen.until_height(HEIGHT)
