@@ -18,6 +18,9 @@ export class FakePeerConnection implements PeerConnection {
   private readonly listeners = new Map<string, ((event: Event) => void)[]>()
   private offers = 0
 
+  /** The servers known when gathering began. */
+  gatheredWith: RTCIceServer[] | null = null
+
   constructor(readonly configuration: RTCConfiguration) {
     FakePeerConnection.created.push(this)
   }
@@ -46,6 +49,7 @@ export class FakePeerConnection implements PeerConnection {
   }
 
   setLocalDescription(description?: RTCLocalSessionDescriptionInit): Promise<void> {
+    this.gatheredWith ??= [...(this.configuration.iceServers ?? [])]
     this.localDescription = { sdp: description?.sdp ?? '' }
     return Promise.resolve()
   }

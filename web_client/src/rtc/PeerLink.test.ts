@@ -98,6 +98,15 @@ describe('PeerLink', () => {
     expect(states).toEqual(['connecting', 'connected'])
   })
 
+  it('gathers with the TURN servers of the answer', async () => {
+    const link = '<turn:turn.example.net>; rel="ice-server"; username="1:m"; credential="c="; credential-type="password"'
+    node.replies['POST'] = [{ status: 201, body: ANSWER, headers: { Location: '/whep/room/1', ETag: '"a"', Link: link } }]
+    await connect(makeLink())
+    expect(FakePeerConnection.last.gatheredWith).toEqual([
+      { urls: 'turn:turn.example.net', username: '1:m', credential: 'c=' },
+    ])
+  })
+
   it('restarts ICE by PATCH with the ETag when the connection failed', async () => {
     await connect(makeLink())
     FakePeerConnection.last.become('failed')

@@ -190,8 +190,8 @@ export class PeerLink {
     connection.addEventListener('connectionstatechange', () => {
       this.handleConnectionState(connection)
     })
-    await connection.setLocalDescription(await connection.createOffer())
-    const answer = await SdpExchange.post(environment, grant, connection.localDescription?.sdp ?? '', timeoutMs)
+    const offer = await connection.createOffer()
+    const answer = await SdpExchange.post(environment, grant, offer.sdp ?? '', timeoutMs)
     if (generation !== this.generation) {
       // Overtaken while the server was answering: leave nothing behind there.
       void answer.exchange.close()
@@ -203,6 +203,9 @@ export class PeerLink {
     if (answer.iceServers.length > 0) {
       connection.setConfiguration({ iceServers: answer.iceServers, bundlePolicy: 'max-bundle' })
     }
+    // Gathering begins here, hence with the TURN servers of the answer (RFC 9725 §4.6). The server needs no
+    // candidates of ours: it answers checks.
+    await connection.setLocalDescription(offer)
     await connection.setRemoteDescription({ type: 'answer', sdp: answer.sdp })
     this.options.negotiated?.(connection)
   }
