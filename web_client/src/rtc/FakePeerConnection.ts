@@ -75,7 +75,7 @@ export class FakePeerConnection implements PeerConnection {
       },
       replaceTrack: () => Promise.resolve(),
     }
-    const transceiver = { sender } as unknown as RTCRtpTransceiver
+    const transceiver = { sender, receiver: {} } as unknown as RTCRtpTransceiver
     this.firstTransceiver ??= transceiver
     return transceiver
   }

@@ -6,6 +6,7 @@
 import { browserEnvironment, type PeerConnection, type RtcEnvironment } from './environment'
 import { Emitter } from './Emitter'
 import { PeerLink, type PeerLinkEvents } from './PeerLink'
+import { PlayoutBuffer } from './PlayoutBuffer'
 import type { MediaGrant } from './SdpExchange'
 import { StallDetector, type Flow } from './StallDetector'
 import { StatsReporter } from './StatsReporter'
@@ -39,6 +40,8 @@ export class WhepPlayer {
   private readonly environment: RtcEnvironment
   private readonly link: PeerLink
   private readonly stall = new StallDetector()
+  private readonly playout = new PlayoutBuffer()
+  private receivers: RTCRtpReceiver[] = []
   private readonly reporter: StatsReporter<ReturnType<typeof inboundSnapshot>, InboundSummary>
   private video: HTMLVideoElement | null = null
   private program: MediaStream | null = null
@@ -117,6 +120,8 @@ export class WhepPlayer {
     }
     const program = new MediaStream()
     this.stall.reset()
+    this.playout.reset()
+    this.receivers = [...names.keys()].map((transceiver) => transceiver.receiver)
     this.reporter.follow(connection)
     connection.addEventListener('track', (event) => {
       const { track, transceiver } = event as RTCTrackEvent
@@ -178,6 +183,10 @@ export class WhepPlayer {
       this.reportFirstFrame()
     }
     const nowMs = this.environment.now()
+    const targetMs = this.playout.feed(summary.loss, summary.roundTripMs, nowMs)
+    for (const receiver of this.receivers) {
+      receiver.jitterBufferTarget = targetMs
+    }
     const isVisible = typeof document === 'undefined' || document.visibilityState === 'visible'
     const flow = this.stall.feed(summary.framesDecoded, nowMs, isVisible)
     if (flow !== this.flow) {
