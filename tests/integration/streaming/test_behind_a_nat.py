@@ -1,4 +1,4 @@
-"""aiortc behind a NAT that loses packets and gives it a new address: a full agent that nominates only once."""
+"""aiortc behind a NAT that loses packets and gives it a new address: an agent that nominates only once."""
 
 import asyncio
 from collections.abc import AsyncIterator
