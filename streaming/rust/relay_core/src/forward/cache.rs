@@ -43,7 +43,9 @@ pub enum Insertion {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     meta: PacketMeta,
-    len: usize,
+    len: u16,
+    /// Octets added towards viewers.
+    padding: u8,
 }
 
 /// A ring of the last packets.
@@ -84,7 +86,8 @@ impl PacketCache {
         self.bytes[index * MAX_PAYLOAD..][..payload.len()].copy_from_slice(payload);
         self.entries[index] = Some(Entry {
             meta,
-            len: payload.len(),
+            len: payload.len() as u16,
+            padding: 0,
         });
         self.highest = self.highest.max(Some(meta.sequence));
         Insertion::New
@@ -97,7 +100,25 @@ impl PacketCache {
         let entry = self.entries[index]
             .as_ref()
             .filter(|entry| entry.meta.sequence == sequence)?;
-        Some((&entry.meta, &self.bytes[index * MAX_PAYLOAD..][..entry.len]))
+        let payload = &self.bytes[index * MAX_PAYLOAD..][..usize::from(entry.len)];
+        Some((&entry.meta, payload))
+    }
+
+    /// Octets of padding (RFC 3550 §5.1) that viewers get behind the payload.
+    #[inline]
+    pub fn padding(&self, sequence: u64) -> u8 {
+        let entry = self.entries[self.index(sequence)].as_ref();
+        entry.map_or(0, |entry| entry.padding)
+    }
+
+    /// Fills a packet that nobody was sent yet up to `len` octets.
+    pub fn pad_to(&mut self, sequence: u64, len: usize) {
+        let index = self.index(sequence);
+        if let Some(entry) = &mut self.entries[index] {
+            if entry.meta.sequence == sequence {
+                entry.padding = len.saturating_sub(usize::from(entry.len)).min(255) as u8;
+            }
+        }
     }
 
     /// The newest sequence number kept.

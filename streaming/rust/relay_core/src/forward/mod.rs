@@ -28,6 +28,7 @@ mod mirror;
 mod missing;
 mod model;
 mod output;
+mod padding;
 mod paths;
 mod peer;
 mod probing;

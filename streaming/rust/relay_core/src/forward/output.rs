@@ -224,9 +224,10 @@ impl Output {
         if output + 1 == self.line.next_output() {
             self.is_mid_frame = !meta.marker;
         }
+        let padding = source.cache.padding(sequence);
         let written = self.compose(
             payload_type.media,
-            (meta, payload),
+            (meta, payload, padding),
             (output, &switch),
             now,
             context,
@@ -292,7 +293,7 @@ impl Output {
         let (Some(rtx), Some(rtx_ssrc)) = (payload_type.rtx, self.rtx_ssrc) else {
             return self.compose(
                 payload_type.media,
-                (meta, payload),
+                (meta, payload, source.cache.padding(sequence)),
                 (output, &switch),
                 now,
                 context,
@@ -408,7 +409,7 @@ impl Output {
     fn compose(
         &self,
         payload_type: u8,
-        (meta, payload): (&PacketMeta, &[u8]),
+        (meta, payload, padding): (&PacketMeta, &[u8], u8),
         (output, switch): (u64, &Switch),
         now: Nanos,
         context: &SrtpContext,
