@@ -91,7 +91,10 @@ class Rtp:
     def parse(cls, data: bytes) -> "Rtp":
         first, second, sequence, timestamp, ssrc = struct.unpack("!BBHII", data[:12])
         assert first >> 6 == 2
-        assert first & 0x2F == 0, "no padding, no CSRC"
+        assert first & 0x0F == 0, "no CSRC"
+        if first & 0x20:
+            assert 0 < data[-1] <= len(data) - 12
+            data = data[: -data[-1]]
         start, extension = 12, b""
         if first & 0x10:
             words = struct.unpack("!H", data[14:16])[0]

@@ -195,10 +195,17 @@ impl Worker {
     pub fn run(mut self) -> io::Result<()> {
         let started = sys::monotonic();
         let is_reader = self.config.worker == READER;
+        let arena = SendArena::new(self.sockets.clone());
         let mut media = Media {
-            relay: Relay::new(self.config.clone(), started),
+            relay: Relay::new(
+                Config {
+                    is_padding: arena.uses_gso(),
+                    ..self.config.clone()
+                },
+                started,
+            ),
             output: Output {
-                arena: SendArena::new(self.sockets.clone()),
+                arena,
                 events: self.events.clone(),
                 feed: self.feed.take(),
                 tcp: self.tcp.take(),

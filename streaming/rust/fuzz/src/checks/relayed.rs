@@ -85,7 +85,9 @@ impl Story {
             8 => self.any_datagram(index, bytes),
             9 => {
                 self.world.now += u64::from(bytes.octet()?).pow(2) * MILLISECOND;
-                let World { relay, sent, now } = &mut self.world;
+                let World {
+                    relay, sent, now, ..
+                } = &mut self.world;
                 relay.tick(*now, sent);
             }
             10 => {
@@ -158,7 +160,9 @@ impl Story {
             .is_ok()
         {
             let from = (0, client.address);
-            let World { relay, sent, now } = &mut self.world;
+            let World {
+                relay, sent, now, ..
+            } = &mut self.world;
             relay.datagram(*now, from, &mut packet, sent);
         }
         Some(())
@@ -172,7 +176,9 @@ impl Story {
         }
         if client.sending.protect_rtcp(&mut compound).is_ok() {
             let from = (0, client.address);
-            let World { relay, sent, now } = &mut self.world;
+            let World {
+                relay, sent, now, ..
+            } = &mut self.world;
             relay.datagram(*now, from, &mut compound, sent);
         }
     }
@@ -180,7 +186,9 @@ impl Story {
     fn any_datagram(&mut self, index: usize, bytes: &mut Bytes<'_>) {
         let mut datagram = bytes.piece().to_vec();
         let from = (0, self.clients[index].address);
-        let World { relay, sent, now } = &mut self.world;
+        let World {
+            relay, sent, now, ..
+        } = &mut self.world;
         // What is no DTLS: whoever checked may say anything to Python's DTLS, and gets nothing from here.
         relay.datagram(*now, from, &mut datagram, sent);
     }

@@ -106,6 +106,8 @@ pub struct Config {
     pub stall_timeout: Nanos,
     /// Least time between two `delivered` events of a session.
     pub delivered_interval: Nanos,
+    /// Packets of a frame that differ little in size are made equal: the kernel joins them (UDP GSO).
+    pub is_padding: bool,
     /// Which worker this is.
     pub worker: WorkerIndex,
     /// How many there are.
@@ -125,6 +127,7 @@ impl Config {
             expire_timeout: 60 * SECOND,
             stall_timeout: 2000 * MILLISECOND,
             delivered_interval: 5 * SECOND,
+            is_padding: false,
             worker: 0,
             workers: 1,
         }

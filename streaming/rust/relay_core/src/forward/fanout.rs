@@ -1,8 +1,9 @@
 //! Media out: what a receive batch brought goes to every viewer, all packets of one viewer in a row (which is what GSO wants).
 
 use super::egress::Egress;
-use super::model::{Nanos, PublicationId};
+use super::model::{MediaKind, Nanos, PublicationId};
 use super::output::Source;
+use super::padding::equalise;
 use super::publication::Fresh;
 use super::relay::Relay;
 
@@ -29,6 +30,9 @@ impl Relay {
             return;
         };
         let mut fresh = std::mem::take(&mut publication.fresh);
+        if self.config.is_padding && publication.spec.kind == MediaKind::Video {
+            equalise(&mut publication.cache, &fresh);
+        }
         let source = Source {
             key: publication.key(),
             codec: publication.spec.codec,

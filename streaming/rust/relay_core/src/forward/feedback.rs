@@ -4,6 +4,7 @@ use super::egress::{Egress, Event};
 use super::mirror::Update;
 use super::model::{MediaKind, Nanos, PublicationId, SECOND, SessionId};
 use super::output::Source;
+use super::publication::Fresh;
 use super::relay::Relay;
 use crate::rtcp::{self, Nack, Packet, ReportBlocks, SenderReport, ntp};
 
@@ -188,7 +189,9 @@ impl Relay {
             let Some(publication) = self.publications.get(&found.1.source.publication) else {
                 continue;
             };
-            if publication.key() != found.1.source {
+            // A packet of this very batch goes out at its end, and what it is padded to is decided then.
+            let is_undecided = publication.fresh.contains(&Fresh::Packet(found.2));
+            if publication.key() != found.1.source || is_undecided {
                 continue;
             }
             let source = Source {

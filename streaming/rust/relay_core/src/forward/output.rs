@@ -426,9 +426,15 @@ impl Output {
         );
         let with_mid = self.mid_until.is_none_or(|until| output < until);
         let start = self.write_extension(with_mid, now, buffer);
-        let end = start + payload.len();
+        let mut end = start + payload.len();
         buffer[start..end].copy_from_slice(payload);
         rewrite_picture(meta, switch, &mut buffer[start..end]);
+        if padding > 0 {
+            buffer[0] |= 0x20;
+            end += usize::from(padding);
+            buffer[end - usize::from(padding)..end].fill(0);
+            buffer[end - 1] = padding;
+        }
         context
             .protect_rtp_slice(buffer, start, end, output)
             .unwrap_or(0)

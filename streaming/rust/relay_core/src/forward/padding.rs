@@ -106,9 +106,8 @@ mod tests {
             fresh.push(Fresh::Packet(sequence));
         }
         equalise(&mut cache, &fresh);
-        let padded = |(sequence, (_, len)): (u64, &(u32, usize))| {
-            len + usize::from(cache.padding(sequence))
-        };
+        let padded =
+            |(sequence, (_, len)): (u64, &(u32, usize))| len + usize::from(cache.padding(sequence));
         (100..).zip(sizes).map(padded).collect()
     }
 
@@ -124,7 +123,10 @@ mod tests {
     fn what_differs_much_or_stands_alone_stays_as_it_is() {
         assert_eq!(padded(&[(7, 30), (7, 1100), (7, 1101)]), [30, 1101, 1101]);
         assert_eq!(padded(&[(7, 1100), (8, 1101)]), [1100, 1101]);
-        assert_eq!(padded(&[(7, 1100), (7, 1101), (7, 200), (7, 1100)]), [1101, 1101, 200, 1100]);
+        assert_eq!(
+            padded(&[(7, 1100), (7, 1101), (7, 200), (7, 1100)]),
+            [1101, 1101, 200, 1100]
+        );
         assert_eq!(padded(&[(7, 1100)]), [1100]);
         assert_eq!(padded(&[]), [0; 0]);
     }

@@ -165,7 +165,9 @@ impl House {
                 return;
             }
             for (from, to, update) in updates {
-                let World { relay, sent, now } = &mut self.workers[to];
+                let World {
+                    relay, sent, now, ..
+                } = &mut self.workers[to];
                 relay.update(*now, from, OwnedUpdate::as_update(&update), sent);
             }
         }

@@ -28,7 +28,9 @@ impl Workers {
                 for (to, update) in std::mem::take(&mut self.0[from].sent.updates) {
                     is_quiet = false;
                     assert_ne!(from, to, "nobody talks to itself");
-                    let World { relay, sent, now } = &mut self.0[to];
+                    let World {
+                        relay, sent, now, ..
+                    } = &mut self.0[to];
                     relay.update(*now, from, update.as_update(), sent);
                 }
             }
@@ -169,7 +171,9 @@ fn a_picture_loss_goes_to_the_owner_and_repeats_until_a_key_frame_came() {
     }
     .write(&mut compound);
     viewer.sending.protect_rtcp(&mut compound).unwrap();
-    let World { relay, sent, now } = &mut workers.0[1];
+    let World {
+        relay, sent, now, ..
+    } = &mut workers.0[1];
     relay.datagram(*now, (0, viewer.address), &mut compound, sent);
     workers.settle();
     assert_eq!(workers.plis(0, &mut publisher), 1);
@@ -299,7 +303,9 @@ fn what_was_lost_between_workers_is_a_wait_for_a_key_frame_and_no_gap() {
             workers.0[0].end_batch();
             let updates = std::mem::take(&mut workers.0[0].sent.updates);
             assert_eq!(updates.len(), 1);
-            let World { relay, sent, now } = &mut workers.0[1];
+            let World {
+                relay, sent, now, ..
+            } = &mut workers.0[1];
             relay.update(
                 *now,
                 0,

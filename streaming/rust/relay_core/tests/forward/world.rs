@@ -104,6 +104,8 @@ pub struct World {
     pub relay: Relay,
     pub sent: Sent,
     pub now: Nanos,
+    /// Octets added to every packet of a publisher.
+    pub filler: usize,
 }
 
 impl World {
@@ -120,6 +122,7 @@ impl World {
             relay: Relay::new(config, now),
             sent: Sent::default(),
             now,
+            filler: 0,
         }
     }
 
@@ -234,6 +237,7 @@ impl World {
         packet.extend_from_slice(&ssrc.to_be_bytes());
         packet.push(if is_key { 0x65 } else { 0x41 });
         packet.push(0x88);
+        packet.resize(packet.len() + self.filler, 0);
         packet.extend_from_slice(&client.session.0.to_be_bytes());
         packet.extend_from_slice(&number.to_be_bytes());
         client
