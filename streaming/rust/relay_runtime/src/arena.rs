@@ -22,28 +22,44 @@ pub struct SendArena {
     messages: Vec<Outgoing>,
     /// The socket of all queued messages.
     socket: SocketIndex,
-    use_gso: bool,
     /// Datagrams given to the kernel.
     pub sent: u64,
+    /// By socket.
+    pub paths: Vec<SendPath>,
+}
+
+/// What sending on one socket has come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SendPath {
+    /// Runs leave as one UDP GSO message.
+    pub gso: bool,
+    /// Runs the kernel or the path did not take as one message; their datagrams went out one by one.
+    pub gso_refused: u64,
     /// Datagrams the kernel refused.
     pub refused: u64,
+    /// Times its send buffer was full for longer than [`SEND_PATIENCE`].
+    pub full: u64,
+    /// It was when something was sent last: nobody waits for it again until something went out.
+    is_full: bool,
+    /// Several messages in one call are refused (ENOSYS, or a filter's EPERM).
+    is_single: bool,
 }
 
 impl SendArena {
     /// An arena in front of these sockets.
     pub fn new(sockets: Arc<[UdpSocket]>) -> Self {
-        let use_gso = sockets
-            .iter()
-            .all(|socket| sys::supports_gso(socket.as_raw_fd()));
+        let paths = sockets.iter().map(|socket| SendPath {
+            gso: sys::supports_gso(socket.as_raw_fd()),
+            ..SendPath::default()
+        });
         Self {
+            paths: paths.collect(),
             sockets,
             bytes: vec![0; ARENA_BYTES],
             used: 0,
             messages: Vec::with_capacity(BATCH),
             socket: 0,
-            use_gso,
             sent: 0,
-            refused: 0,
         }
     }
 
@@ -63,10 +79,11 @@ impl SendArena {
         if len == 0 {
             return;
         }
+        let use_gso = self.paths[socket].gso;
         let joined = self
             .messages
             .last_mut()
-            .is_some_and(|last| self.use_gso && join(last, to, len));
+            .is_some_and(|last| use_gso && join(last, to, len));
         if !joined {
             if self.messages.len() == BATCH {
                 self.flush_keeping(len);
@@ -91,8 +108,13 @@ impl SendArena {
         let mut first = 0;
         while first < self.messages.len() {
             let fd = self.sockets[self.socket].as_raw_fd();
-            match sys::send_batch(fd, &self.bytes, &self.messages[first..]) {
+            let result = match self.paths[self.socket].is_single {
+                true => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
+                false => sys::send_batch(fd, &self.bytes, &self.messages[first..]),
+            };
+            match result {
                 Ok(count) => {
+                    self.paths[self.socket].is_full = false;
                     self.sent += self.messages[first..first + count]
                         .iter()
                         .map(segments)
@@ -112,30 +134,47 @@ impl SendArena {
 
     /// Whether the kernel and every path so far took runs as one message.
     pub fn uses_gso(&self) -> bool {
-        self.use_gso
+        self.paths.iter().all(|path| path.gso)
+    }
+
+    /// Whether a socket's send buffer was full when something was sent last. Connections have queues of their own.
+    #[inline]
+    pub fn is_full(&self, socket: SocketIndex) -> bool {
+        self.paths.get(socket).is_some_and(|path| path.is_full)
+    }
+
+    /// Datagrams the kernel refused.
+    pub fn refused(&self) -> u64 {
+        self.paths.iter().map(|path| path.refused).sum()
     }
 
     /// One message was refused: wait for room, or do without GSO, or give it up.
     fn on_error(&mut self, index: usize, error: &io::Error) {
         let message = self.messages[index];
         let fd = self.sockets[self.socket].as_raw_fd();
-        if message.segment < message.len
-            && matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL))
-        {
-            // EIO: a device without checksum offload, which every run would meet. EINVAL: this run alone, say segments above one viewer's
-            // path MTU, or an address that cannot be sent to; nobody else pays for it.
-            self.use_gso &= error.raw_os_error() != Some(libc::EIO);
-        } else if error.kind() == io::ErrorKind::WouldBlock {
-            let mut ready = Vec::new();
-            // A failed wait shows in the second attempt.
-            let _ = sys::poll(
-                &[Interest { fd, writable: true }],
-                SEND_PATIENCE,
-                &mut ready,
-            );
-        } else {
-            self.refused += segments(&message);
-            return;
+        let path = &mut self.paths[self.socket];
+        let is_run = message.segment < message.len;
+        match error.raw_os_error() {
+            // EIO: a device without checksum offload, which every run would meet. EINVAL and EMSGSIZE: this run alone, say segments above
+            // one viewer's path MTU, or an address that cannot be sent to; nobody else pays for it.
+            Some(code @ (libc::EIO | libc::EINVAL | libc::EMSGSIZE)) if is_run => {
+                path.gso &= code != libc::EIO;
+                path.gso_refused += 1;
+            }
+            Some(libc::EAGAIN) if !path.is_full => {
+                let mut ready = Vec::new();
+                // A failed wait shows in the second attempt.
+                let _ = sys::poll(
+                    &[Interest { fd, writable: true }],
+                    SEND_PATIENCE,
+                    &mut ready,
+                );
+            }
+            Some(libc::ENOSYS) => (path.gso, path.is_single) = (false, true),
+            _ => {
+                path.refused += segments(&message);
+                return;
+            }
         }
         let single = |start: usize| {
             let len = message.segment.min(message.start + message.len - start);
@@ -147,9 +186,23 @@ impl SendArena {
             }
         };
         for start in (message.start..message.start + message.len).step_by(message.segment) {
-            match sys::send_batch(fd, &self.bytes, &[single(start)]) {
+            let path = &mut self.paths[self.socket];
+            let part = single(start);
+            let result = match path.is_single {
+                true => {
+                    let bytes = &self.bytes[part.start..part.start + part.len];
+                    self.sockets[self.socket].send_to(bytes, part.to)
+                }
+                false => sys::send_batch(fd, &self.bytes, &[part]),
+            };
+            match result {
                 Ok(_) => self.sent += 1,
-                Err(_) => self.refused += 1,
+                Err(error) => {
+                    path.refused += 1;
+                    if error.kind() == io::ErrorKind::WouldBlock && !path.is_full {
+                        (path.is_full, path.full) = (true, path.full + 1);
+                    }
+                }
             }
         }
     }
@@ -214,7 +267,26 @@ mod tests {
             }
             received = number + 1;
         }
-        assert_eq!((arena.sent, arena.refused), (154, 0));
+        assert_eq!((arena.sent, arena.refused()), (154, 0));
+    }
+
+    #[test]
+    fn without_batches_datagrams_go_out_one_by_one() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let to = receiver.local_addr().expect("bound");
+        let sender = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let mut arena = SendArena::new(Arc::new([sender]));
+        arena.paths[0].is_single = true;
+        for size in [700, 700, 300] {
+            arena.datagram(0, to, |_| size);
+        }
+        arena.flush();
+        let lengths = [0; 3].map(|_| receiver.recv(&mut [0; 2048]).expect("arrives"));
+        assert_eq!(
+            (lengths, arena.sent, arena.refused()),
+            ([700, 700, 300], 3, 0)
+        );
+        assert!(!arena.uses_gso());
     }
 
     #[test]
@@ -224,13 +296,13 @@ mod tests {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let sender = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let mut arena = SendArena::new(Arc::new([sender]));
-        let used_gso = arena.use_gso;
+        let used_gso = arena.uses_gso();
         for to in [nowhere, nowhere, to] {
             arena.datagram(0, to, |_| 1000);
         }
         arena.flush();
-        assert_eq!((arena.sent, arena.refused), (1, 2));
-        assert_eq!(arena.use_gso, used_gso);
+        assert_eq!((arena.sent, arena.refused()), (1, 2));
+        assert_eq!(arena.uses_gso(), used_gso);
         assert_eq!(receiver.recv(&mut [0; 2048]).expect("arrives"), 1000);
     }
 }

@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod feed;
 mod lane;
+mod pressure;
 mod router;
 mod socket;
 pub mod spec;

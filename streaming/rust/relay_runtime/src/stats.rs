@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use relay_core::forward::{DropCounters, Totals};
 
+use crate::arena::SendPath;
 use crate::delay::DelayHistogram;
 use crate::feed::RecordingStats;
 use crate::tcp::{FIRST_CONNECTION, TcpStats};
@@ -30,7 +31,7 @@ pub fn to_json(
             "protocol": peer.path.map(|path| if path.0 < FIRST_CONNECTION { "udp" } else { "tcp" }),
             "rtt_ms": peer.rtt_ms, "loss": peer.loss,
             "packets_out": peer.packets_out, "bytes_out": peer.bytes_out, "nack": peer.nack, "rtx": peer.rtx, "pli": peer.pli,
-            "estimate_bps": peer.estimate_bps, "padding_bytes": peer.padding_bytes,
+            "estimate_bps": peer.estimate_bps, "padding_bytes": peer.padding_bytes, "left_out": peer.left_out,
         });
         (peer.session.to_string(), value)
     }).collect();
@@ -62,6 +63,7 @@ pub fn to_json(
             "idle_ns": worker.idle, "sent": worker.sent, "sessions": worker.relay.sessions.len(),
             "handover_lost": worker.handover_lost, "gso": worker.gso,
         })).collect::<Vec<_>>(),
+        "sockets": sockets(workers),
         "dropped": {
             "unknown_ufrag": dropped.unknown_ufrag, "bad_integrity": dropped.bad_integrity,
             "srtp_before_keys": dropped.srtp_before_keys, "srtp_auth": dropped.srtp_auth, "replayed": dropped.replayed,
@@ -87,4 +89,22 @@ pub fn to_json(
         },
     })
     .to_string()
+}
+
+/// What sending came to by socket, all workers together.
+fn sockets(workers: &[WorkerStats]) -> Vec<Value> {
+    let count = workers.iter().map(|worker| worker.sockets.len()).max();
+    let of = |index: usize| {
+        workers
+            .iter()
+            .filter_map(move |worker| worker.sockets.get(index))
+    };
+    let numbers = |index: usize| {
+        let sum = |count: fn(&SendPath) -> u64| of(index).map(count).sum::<u64>();
+        json!({
+            "gso": of(index).all(|path| path.gso), "gso_refused": sum(|path| path.gso_refused),
+            "refused": sum(|path| path.refused), "full": sum(|path| path.full),
+        })
+    };
+    (0..count.unwrap_or(0)).map(numbers).collect()
 }

@@ -12,15 +12,16 @@ use crossbeam_channel::{Receiver, TryRecvError};
 use parking_lot::Mutex;
 use relay_core::demux::{DatagramKind, classify};
 use relay_core::forward::{
-    Command, Config, Egress, Event, FeedItem, MILLISECOND, Nanos, Relay, SessionId, Snapshot,
-    SocketIndex, Update, WorkerIndex,
+    Command, Config, Egress, Event, FeedItem, MILLISECOND, MediaKind, Nanos, Relay, SessionId,
+    Snapshot, SocketIndex, Update, WorkerIndex,
 };
 
-use crate::arena::SendArena;
+use crate::arena::{SendArena, SendPath};
 use crate::delay::DelayHistogram;
 use crate::event::EventQueue;
 use crate::feed::FeedSender;
 use crate::lane::{Delivery, Inlet, Lane};
+use crate::pressure::Pressure;
 use crate::router::{READER, Router};
 use crate::sys::{self, BATCH, EventFd, Interest, ReceiveBatch};
 use crate::tcp::{FIRST_CONNECTION, TcpPort};
@@ -59,6 +60,8 @@ pub struct WorkerStats {
     pub handover_lost: u64,
     /// Whether bursts leave as one UDP GSO send.
     pub gso: bool,
+    /// By socket.
+    pub sockets: Vec<SendPath>,
     /// Of media packets, from the kernel's receive time to the return of the last viewer's send.
     pub delay: DelayHistogram,
     /// The state machine's numbers.
@@ -99,6 +102,7 @@ struct Output {
     router: Option<Router>,
     /// When what is worked on now arrived.
     arrival: Nanos,
+    pressure: Pressure,
 }
 
 impl Egress for Output {
@@ -114,6 +118,12 @@ impl Egress for Output {
         } else if let Some(tcp) = &mut self.tcp {
             tcp.datagram(socket, to, write);
         }
+    }
+
+    #[inline]
+    fn has_room(&mut self, socket: SocketIndex, kind: MediaKind) -> bool {
+        let is_full = kind == MediaKind::Video && self.arena.is_full(socket);
+        !is_full && self.pressure.admits(kind, sys::monotonic())
     }
 
     fn event(&mut self, event: Event) {
@@ -212,6 +222,7 @@ impl Worker {
                 router: (is_reader && !self.lanes.is_empty()).then(Router::default),
                 lanes: std::mem::take(&mut self.lanes),
                 arrival: 0,
+                pressure: Pressure::default(),
             },
             inlets: std::mem::take(&mut self.inlets),
             batch: ReceiveBatch::new(),
@@ -303,7 +314,9 @@ impl Worker {
                 }
             }
         }
-        media.relay.end_batch(sys::monotonic(), &mut media.output);
+        let now = sys::monotonic();
+        media.output.pressure.begin(now);
+        media.relay.end_batch(now, &mut media.output);
         turn
     }
 }
@@ -438,6 +451,8 @@ impl Media {
     /// Sends on what a batch brought and notes how long its media took.
     fn finish(&mut self, now: Nanos) {
         self.output.hand_over();
+        let oldest = self.arrivals.iter().min().copied();
+        self.output.pressure.begin(oldest.unwrap_or(now));
         let sent = self.output.arena.sent;
         self.relay.end_batch(now, &mut self.output);
         self.output.flush();
@@ -456,9 +471,10 @@ impl Media {
             uptime,
             idle,
             sent: self.output.arena.sent,
-            refused: self.output.arena.refused,
+            refused: self.output.arena.refused(),
             handover_lost: lanes.map(|lane| lane.dropped).sum(),
             gso: self.output.arena.uses_gso(),
+            sockets: self.output.arena.paths.clone(),
             delay: self.delay.clone(),
             relay: self.relay.snapshot(now),
         }

@@ -23,6 +23,10 @@ pub trait Egress {
         to: SocketAddr,
         write: impl FnOnce(&mut [u8]) -> usize,
     );
+    /// Whether there is time and room to send what a batch brought of this kind to one more viewer; else it is left out for this one.
+    fn has_room(&mut self, _socket: SocketIndex, _kind: MediaKind) -> bool {
+        true
+    }
     /// Tells Python.
     fn event(&mut self, event: Event);
     /// Tells the recorder feed.

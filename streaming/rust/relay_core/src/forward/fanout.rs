@@ -29,8 +29,10 @@ impl Relay {
         let Some(publication) = self.publications.get_mut(&id) else {
             return;
         };
+        let has_entry = publication.has_fresh_entry();
+        let kind = publication.spec.kind;
         let mut fresh = std::mem::take(&mut publication.fresh);
-        if self.config.is_padding && publication.spec.kind == MediaKind::Video {
+        if self.config.is_padding && kind == MediaKind::Video {
             equalise(&mut publication.cache, &fresh);
         }
         let source = Source {
@@ -43,10 +45,13 @@ impl Relay {
             .rooms
             .get(&publication.room)
             .filter(|room| room.slots.contains(&Some(id.base())));
-        for viewer in shown
-            .map(|room| room.viewers.as_slice())
-            .unwrap_or_default()
-        {
+        let viewers = shown.map_or(&[][..], |room| &room.viewers);
+        if has_entry {
+            publication.turn = publication.next_turn;
+        }
+        let turn = publication.turn.min(viewers.len());
+        let mut first_left_out = None;
+        for (place, viewer) in viewers[turn..].iter().chain(&viewers[..turn]).enumerate() {
             let Some(peer) = self.peers.get_mut(viewer) else {
                 continue;
             };
@@ -54,6 +59,12 @@ impl Relay {
                 continue;
             };
             for output in peer.outputs.iter_mut().filter(|output| output.follows(id)) {
+                let may_send = has_entry || !output.is_awaiting;
+                if may_send && !out.has_room(socket, kind) {
+                    peer.counters.left_out += u64::from(output.leave_out());
+                    first_left_out.get_or_insert(place);
+                    continue;
+                }
                 let was_started = output.line.is_started();
                 if output.is_switching() {
                     let counters = &mut peer.counters;
@@ -88,6 +99,14 @@ impl Relay {
                     // Lip sync needs a sender report early.
                     (peer.next_report, peer.report_round) = (now, 0);
                 }
+            }
+        }
+        if let Some(place) = first_left_out {
+            if has_entry {
+                publication.next_turn = (turn + place) % viewers.len();
+            }
+            if kind == MediaKind::Video {
+                publication.keyframes.want_patiently(now);
             }
         }
         fresh.clear();

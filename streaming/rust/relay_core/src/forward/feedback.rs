@@ -222,8 +222,12 @@ impl Relay {
             .iter()
             .find(|output| output.ssrc == media_ssrc && output.slot.kind() == MediaKind::Video);
         let sources = output.map_or([None; 2], |output| [output.wanted, output.shown()]);
+        let is_left_out = output.is_some_and(|output| output.is_left_out);
         for id in sources.into_iter().flatten() {
-            self.want_keyframe(id, now);
+            match self.publications.get_mut(&id).filter(|_| is_left_out) {
+                Some(publication) => publication.keyframes.want_patiently(now),
+                None => self.want_keyframe(id, now),
+            }
         }
     }
 }

@@ -6,6 +6,8 @@ use super::model::{MILLISECOND, Nanos, SECOND};
 const COALESCE: Nanos = 300 * MILLISECOND;
 /// Without a key frame the request is repeated after this long.
 const REPEAT: Nanos = 400 * MILLISECOND;
+/// While there is more to send than can be sent, key frames come no closer than this.
+const PATIENCE: Nanos = SECOND;
 /// Repeats towards a publisher that sends nothing at all.
 const REPEAT_STALLED: Nanos = SECOND;
 
@@ -13,6 +15,8 @@ const REPEAT_STALLED: Nanos = SECOND;
 #[derive(Debug, Clone, Default)]
 pub struct KeyframeRequests {
     wanted: bool,
+    /// Those who wait can wait a second.
+    is_patient: bool,
     last_sent: Option<Nanos>,
     next: Nanos,
 }
@@ -20,9 +24,17 @@ pub struct KeyframeRequests {
 impl KeyframeRequests {
     /// Somebody waits for a key frame from now on.
     pub fn want(&mut self, now: Nanos) {
-        if !self.wanted {
-            self.wanted = true;
+        if !self.wanted || self.is_patient {
+            (self.wanted, self.is_patient) = (true, false);
             self.next = self.last_sent.map_or(now, |last| now.max(last + COALESCE));
+        }
+    }
+
+    /// Somebody waits who was left out because there is too much to send: key frames are large, so not at once.
+    pub fn want_patiently(&mut self, now: Nanos) {
+        if !self.wanted {
+            (self.wanted, self.is_patient) = (true, true);
+            self.next = self.last_sent.map_or(now, |last| now.max(last + PATIENCE));
         }
     }
 

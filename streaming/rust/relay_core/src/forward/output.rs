@@ -51,6 +51,8 @@ pub(crate) struct Output {
     pub reported: u64,
     /// Nothing is sent until an entry point comes.
     pub is_awaiting: bool,
+    /// It waits because there was more to send than could be sent.
+    pub is_left_out: bool,
     /// The next packet of a cached group that is being shown again; live packets wait behind it.
     pub replay: Option<u64>,
     pub line: Line,
@@ -100,6 +102,7 @@ impl Output {
             damper: Damper::default(),
             reported: 0,
             is_awaiting: true,
+            is_left_out: false,
             replay: None,
             line: Line::new(random as u16),
             packets: 0,
@@ -182,6 +185,16 @@ impl Output {
             self.restart();
         }
         changed
+    }
+
+    /// There is no time or room for this viewer now: nothing more until the next entry point. Tells whether anything was sent so far.
+    pub fn leave_out(&mut self) -> bool {
+        let was_shown = !self.is_awaiting;
+        if was_shown {
+            self.restart();
+        }
+        self.is_left_out = true;
+        was_shown
     }
 
     /// Nothing more is sent until an entry point of the wanted source.
@@ -402,6 +415,7 @@ impl Output {
         let (at, timestamp) = *self.anchor.get_or_insert((captured, self.first_timestamp));
         self.rate = source.clock.rate();
         self.shown = Some(source.key.publication);
+        self.is_left_out = false;
         timestamp.wrapping_add(ticks_between(at, captured, self.rate))
     }
 

@@ -103,6 +103,8 @@ pub(crate) struct PeerCounters {
     pub pli: u64,
     /// Octets of padding, in `bytes_out` too.
     pub padding: u64,
+    /// Times a slot was left out until the next key frame, because there was more to send than could be sent.
+    pub left_out: u64,
 }
 
 /// What a valid check changed.

@@ -79,6 +79,9 @@ pub(crate) struct Publication {
     pub loudness: Loudness,
     /// What came since the last fan-out.
     pub fresh: Vec<Fresh>,
+    /// Which viewer is served first since the last key frame, and from the next one on: one that the last did not reach.
+    pub turn: usize,
+    pub next_turn: usize,
     pub highest: Option<u64>,
     pub last_media: Option<Nanos>,
     pub is_stalled: bool,
@@ -127,6 +130,8 @@ impl Publication {
             keyframes: KeyframeRequests::default(),
             loudness: Loudness::default(),
             fresh: Vec::with_capacity(64),
+            turn: 0,
+            next_turn: 0,
             highest: None,
             last_media: None,
             is_stalled: false,

@@ -88,6 +88,7 @@ pub struct PeerStats {
     pub pli: u64,
     pub estimate_bps: Option<u64>,
     pub padding_bytes: u64,
+    pub left_out: u64,
 }
 
 /// One publication.
@@ -157,6 +158,7 @@ impl Relay {
                 Some(rate.allowed(self.config.remb_min_bps, self.config.remb_bps))
             }),
             padding_bytes: peer.counters.padding,
+            left_out: peer.counters.left_out,
         });
         let single = self
             .publications

@@ -5,6 +5,7 @@ mod hostile;
 mod layers;
 mod mirrors;
 mod newcomers;
+mod overload;
 mod padding;
 mod repairs;
 mod static_screen;

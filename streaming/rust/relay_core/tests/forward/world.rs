@@ -18,6 +18,8 @@ pub struct Sent {
     pub events: Vec<Event>,
     pub fed: Vec<FeedItem>,
     pub updates: Vec<(WorkerIndex, OwnedUpdate)>,
+    /// How many viewers' pictures fit still; None = all.
+    pub room_for: Option<usize>,
 }
 
 /// An [`Update`] under way.
@@ -76,6 +78,17 @@ impl Egress for Sent {
         if len > 0 {
             buffer.truncate(len);
             self.datagrams.push((to, buffer));
+        }
+    }
+
+    fn has_room(&mut self, _: usize, kind: MediaKind) -> bool {
+        match &mut self.room_for {
+            Some(left) if kind == MediaKind::Video => {
+                let has_room = *left > 0;
+                *left = left.saturating_sub(1);
+                has_room
+            }
+            _ => true,
         }
     }
 
