@@ -38,6 +38,11 @@ def test_a_slow_leak_shows_in_a_long_run_in_spite_of_noise() -> None:
     assert complaints(Plan(seconds=1800), CHURN, sample(0), sample(1800), flat) == []
 
 
+def test_memory_of_more_viewers_is_no_leak() -> None:
+    samples = [sample(at, rss_mb=200 + 0.13 * (at // 60), sessions=50 + at // 60) for at in range(0, 1800, 2)]
+    assert abs(slope_per_half_hour(samples)) < 1
+
+
 def test_a_churn_without_joins_or_with_failed_ones_is_no_proof() -> None:
     plan, rest = Plan(seconds=60), sample(0)
     assert complaints(plan, CHURN | {"killed": 0}, rest, rest, [])
