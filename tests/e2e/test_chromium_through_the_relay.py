@@ -9,10 +9,10 @@ import pytest
 from playwright.async_api import Page
 
 from tests.e2e.support.relay_pages import (
-    NEGOTIATE,
     PLAY,
     PUBLISH,
     RESTART,
+    SHARE,
     STATS,
     frames_per_second,
     open_page,
@@ -24,25 +24,6 @@ from tests.support.media_node_live import LiveNode, live_node
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 WIDE = 1.55  # Between the camera's 4:3 and the screen's 16:9, however much a busy encoder scales.
-
-SHARE = (
-    NEGOTIATE
-    + """
-async function share([url, token]) {
-  const canvas = document.createElement("canvas");
-  canvas.width = 960; canvas.height = 540;
-  const context = canvas.getContext("2d");
-  let count = 0;
-  setInterval(() => {
-    context.fillStyle = `hsl(${count++ * 7 % 360} 80% 50%)`;
-    context.fillRect(0, 0, 960, 540);
-  }, 40);
-  window.pc = new RTCPeerConnection();
-  pc.addTransceiver(canvas.captureStream(25).getVideoTracks()[0], {direction: "sendonly"});
-  await negotiate(pc, url, token);
-}
-"""
-)
 
 
 def shape(now: dict[str, Any]) -> float:

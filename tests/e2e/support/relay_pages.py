@@ -40,6 +40,24 @@ async function publish([url, token]) {
 }
 """
 )
+SHARE = (
+    NEGOTIATE
+    + """
+async function share([url, token]) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 960; canvas.height = 540;
+  const context = canvas.getContext("2d");
+  let count = 0;
+  setInterval(() => {
+    context.fillStyle = `hsl(${count++ * 7 % 360} 80% 50%)`;
+    context.fillRect(0, 0, 960, 540);
+  }, 40);
+  window.pc = new RTCPeerConnection();
+  pc.addTransceiver(canvas.captureStream(25).getVideoTracks()[0], {direction: "sendonly"});
+  await negotiate(pc, url, token);
+}
+"""
+)
 PLAY = (
     NEGOTIATE
     + """
