@@ -177,8 +177,8 @@ def complaints(
 
 
 def slope_per_half_hour(samples: Sequence[Sample]) -> float:
-    """Theil and Sen's slope of memory in MB, apart from what the most sessions so far explain; without the first
-    third, in which killed viewers still pile up."""
+    """Theil and Sen's slope of memory in MB, apart from what the most sessions so far explain; without the
+    first third, in which killed viewers still pile up."""
     most, points = 0, []
     for taken in samples:
         most = max(most, taken.sessions)
