@@ -56,6 +56,8 @@ def test_flood_of_checks_is_cut_while_a_viewer_gets_everything_and_newcomers_com
         assert answered(flooder) == 0
         newcomer = Peer(harness, 3).connect()
         newcomer.subscribe(V0)
+        harness.wait_stats(lambda stats: len(stats["sessions"]) == 3)
+        publisher.send(camera_packet(101, is_key=True))
         assert newcomer.receive_rtp().payload
 
 

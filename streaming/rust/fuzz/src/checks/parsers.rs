@@ -11,6 +11,8 @@ use relay_core::srtp::{Profile, SrtpContext};
 use relay_core::stun::{BindingRequest, ErrorCode, MAX_RESPONSE_LEN, write_error, write_success};
 use sha1::Sha1;
 
+use super::framing::{FrameReader, PREFIX};
+
 const PASSWORD: &[u8] = b"password";
 
 /// Every datagram has a class, and the class decides which parser sees it.
@@ -20,6 +22,27 @@ pub fn demux(data: &[u8]) {
         DatagramKind::Rtp => drop(Header::parse_protected(data)),
         DatagramKind::Dtls | DatagramKind::Rtcp | DatagramKind::Other => {}
     }
+}
+
+/// A byte stream of framed packets (RFC 4571): however it is cut, the same packets come out, or the same refusal.
+pub fn framed(data: &[u8]) {
+    let Some((&cut, stream)) = data.split_first() else {
+        return;
+    };
+    let whole = read_frames(std::iter::once(stream));
+    let pieces = read_frames(stream.chunks(usize::from(cut).max(1)));
+    assert_eq!(whole, pieces);
+    let octets: usize = whole.0.iter().map(|packet| packet.len() + PREFIX).sum();
+    assert!(octets <= stream.len());
+}
+
+fn read_frames<'a>(mut pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+    let (mut reader, mut packets) = (FrameReader::default(), Vec::new());
+    let is_good = pieces.all(|piece| {
+        let read = reader.feed(piece, |packet| packets.push(packet.to_vec()));
+        read.is_ok()
+    });
+    (packets, is_good)
 }
 
 /// Binding requests: as they are, and as attributes that somebody with the password has sealed.

@@ -2,8 +2,8 @@
 //! when time passes and what the node commands in between; packets are sealed as their sender would, so they reach the very bottom.
 
 use relay_core::forward::{
-    Codec, Command, MILLISECOND, OutputPayload, OutputSpec, PayloadRole, PublicationId,
-    PublicationSpec, SessionId,
+    Codec, Command, MILLISECOND, MediaKind, OutputPayload, OutputSpec, PayloadRole, PublicationId,
+    PublicationSpec, SessionId, Slot,
 };
 
 use super::bytes::Bytes;
@@ -49,17 +49,20 @@ impl Story {
         let layered = world.connect(2, ROOM);
         let publish = Command::Publish(layered.session, PublicationId(2), layers());
         world.command(publish);
+        let microphone = world.connect(5, ROOM);
+        let publish = Command::Publish(microphone.session, PublicationId(5), voice());
+        world.command(publish);
         world.show(ROOM, 1);
         let viewers = [3, 4].map(|number| world.connect(number, ROOM));
         for (index, viewer) in viewers.iter().enumerate() {
-            let spec = taken(index == 0);
-            world.command(Command::Subscribe(viewer.session, vec![spec]));
+            let specs = taken(index == 0);
+            world.command(Command::Subscribe(viewer.session, specs));
         }
         let outsider = world.viewer(OUTSIDER, "elsewhere");
         let [first, second] = viewers;
         Self {
             world,
-            clients: vec![camera, layered, first, second, outsider],
+            clients: vec![camera, layered, first, second, microphone, outsider],
             listener: Listener::default(),
             next: [FIRST; 2],
             restarts: 0,
@@ -109,8 +112,8 @@ impl Story {
             }
             13 => {
                 let session = self.clients[VIEWER].session;
-                let spec = taken(choice & 0x10 != 0);
-                self.world.command(Command::Subscribe(session, vec![spec]));
+                let specs = taken(choice & 0x10 != 0);
+                self.world.command(Command::Subscribe(session, specs));
             }
             14 => self.command(choice, bytes.octet()?),
             _ => self.world.end_batch(),
@@ -252,19 +255,50 @@ fn layers() -> PublicationSpec {
         rids: ["l", "m", "h"].map(String::from).into(),
         rid_ext: Some(10),
         repaired_rid_ext: Some(11),
+        send_time_ext: Some(3),
         ..camera(2)
     }
 }
 
-/// Both codecs, with or without retransmission.
-fn taken(has_rtx: bool) -> OutputSpec {
+/// Somebody who tells how loud he speaks (RFC 6464).
+fn voice() -> PublicationSpec {
+    PublicationSpec {
+        kind: MediaKind::Audio,
+        codec: Codec::Opus,
+        clock_rate: 48_000,
+        payload_types: vec![(111, PayloadRole::Media)],
+        ssrc: vec![5],
+        rtx_ssrc: vec![],
+        audio_level_ext: Some(1),
+        source: "microphone".into(),
+        ..camera(5)
+    }
+}
+
+/// The program in both codecs, with or without retransmission, and a voice.
+fn taken(has_rtx: bool) -> Vec<OutputSpec> {
     let payload = |media: u8| OutputPayload {
         media,
         rtx: has_rtx.then_some(media + 1),
     };
-    OutputSpec {
+    let video = OutputSpec {
         rtx_ssrc: has_rtx.then_some(112),
         payload_types: vec![(Codec::H264, payload(120)), (Codec::Vp8, payload(122))],
+        send_time_ext: Some(3),
         ..output()
-    }
+    };
+    let opus = OutputPayload {
+        media: 111,
+        rtx: None,
+    };
+    let audio = OutputSpec {
+        slot: Slot::from_name("A1").unwrap(),
+        mid: "1".into(),
+        ssrc: 113,
+        rtx_ssrc: None,
+        payload_types: vec![(Codec::Opus, opus)],
+        mid_ext: Some(4),
+        ..output()
+    };
+    vec![video, audio]
 }

@@ -16,12 +16,17 @@ impl Relay {
         if std::mem::take(&mut self.is_watch_stale) {
             self.review_watches(now, out);
         }
-        while let Some(id) = self.touched.pop() {
-            self.fan_out(id, now, out);
-        }
+        self.fan_out_fresh(now, out);
         self.go_on_with_replays(now, out);
         while let Some(id) = self.attention.pop() {
             self.drive_publication(id, now, out);
+        }
+    }
+
+    /// Sends on what came since the last call.
+    pub(super) fn fan_out_fresh(&mut self, now: Nanos, out: &mut impl Egress) {
+        while let Some(id) = self.touched.pop() {
+            self.fan_out(id, now, out);
         }
     }
 

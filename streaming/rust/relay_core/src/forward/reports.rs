@@ -52,6 +52,8 @@ impl Relay {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Nanos, out: &mut impl Egress) {
+        // What has come is sent before more is shown again of what is cached: nothing may go out twice under one number.
+        self.fan_out_fresh(now, out);
         self.go_on_with_replays(now, out);
         if now < self.next_round() {
             return;

@@ -73,7 +73,6 @@ proptest! {
                 }
                 Step::Join => {}
                 Step::Wait(millis) => {
-                    world.end_batch();
                     world.now += millis * MILLISECOND;
                     world.relay.tick(world.now, &mut world.sent);
                 }
