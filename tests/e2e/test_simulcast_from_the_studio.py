@@ -1,5 +1,5 @@
 """The studio publishes simulcast: three layers of a camera leave Chromium, the relay takes them for one
-publication, and a member sees the largest."""
+publication, a member sees the largest, and what nobody watches is not encoded any more."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,7 +23,7 @@ async () => {
   for (const connection of window.peerConnections) {
     for (const one of (await connection.getStats()).values()) {
       if (one.type === 'outbound-rtp' && one.kind === 'video') {
-        found[one.rid] = { width: one.frameWidth ?? 0, frames: one.framesEncoded ?? 0 }
+        found[one.rid] = { width: one.frameWidth ?? 0, frames: one.framesEncoded ?? 0, active: one.active }
       }
     }
   }
@@ -49,6 +49,17 @@ async def layers_sent(lecturer: InTheRoom) -> dict[str, Any]:
     raise AssertionError(f"not all layers are sent: {found}")
 
 
+async def layers_are(lecturer: InTheRoom, **active: bool) -> None:
+    """Once just these are encoded."""
+    found: dict[str, Any] = {}
+    for _ in range(120):
+        found = await lecturer.page.evaluate(_LAYERS)
+        if {rid: layer["active"] for rid, layer in found.items()} == active:
+            return
+        await lecturer.page.wait_for_timeout(500)
+    raise AssertionError(f"other layers are sent: {found}")
+
+
 async def test_camera_leaves_in_three_layers_and_the_largest_is_watched(server: RunningServer) -> None:
     installation = Installation(server)
     gathering_id = installation.schedule(LECTURER)["id"]
@@ -64,4 +75,7 @@ async def test_camera_leaves_in_three_layers_and_the_largest_is_watched(server: 
         with closing(installation.signed_in(LECTURER)) as api:
             report = api.get(f"/api/gatherings/{gathering_id}/studio").json()
         assert [one["kind"] for one in report["publications"]].count("video") == 1
+        # Member, mirror and recorder watch the largest; the smallest is kept for whoever comes next.
+        await layers_are(lecturer, l=True, m=False, h=True)
+        await member.sees_live_picture()
         assert [*lecturer.page_errors, *member.page_errors] == []
