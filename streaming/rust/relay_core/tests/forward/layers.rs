@@ -556,3 +556,42 @@ proptest! {
         assert_seamless(&media);
     }
 }
+
+#[test]
+fn a_hundred_joins_in_a_second_cost_each_layer_at_most_one_key_frame() {
+    let mut world = World::new();
+    let mut publisher = Simulcaster::new(&mut world, 1, "room");
+    world.show("room", 1);
+    for picture in 0..60 {
+        publisher.frame(&mut world, [true; 3], [picture == 0; 3], 2);
+        step(&mut world, 33 * MILLISECOND);
+    }
+    publisher.plis(&mut world);
+    let (mut viewers, mut asked) = (Vec::new(), [0; 3]);
+    let mut answer_at = [None; 3];
+    for millisecond in 0..1000u64 {
+        if millisecond % 10 == 0 {
+            viewers.push(viewer(&mut world, 100 + millisecond / 10, "room"));
+        }
+        let plis = publisher.plis(&mut world);
+        for layer in (0..3).filter(|layer| plis[*layer]) {
+            asked[layer] += 1;
+            answer_at[layer].get_or_insert(millisecond + 60);
+        }
+        if millisecond % 33 == 0 {
+            let keys = answer_at.map(|at| at.is_some_and(|at| at <= millisecond));
+            publisher.frame(&mut world, [true; 3], keys, 2);
+            for layer in (0..3).filter(|layer| keys[*layer]) {
+                answer_at[layer] = None;
+            }
+        }
+        step(&mut world, MILLISECOND);
+    }
+    assert!(asked.iter().all(|count| *count <= 1), "{asked:?}");
+    assert!(asked.contains(&1), "{asked:?}");
+    for client in &mut viewers {
+        let media = seen(&mut world, client);
+        assert!(media.first().is_some_and(|first| first.vp8.keyframe_start));
+        assert_seamless(&media);
+    }
+}
