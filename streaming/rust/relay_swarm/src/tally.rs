@@ -13,6 +13,8 @@ const MAX_JUMP: u64 = 1000;
 /// Between two requests for one hole, and how often it is asked for.
 const ASK_AGAIN: Duration = Duration::from_millis(60);
 const ASK_AT_MOST: u8 = 4;
+/// Pictures that a late packet may still complete.
+const FRAMES_KEPT: usize = 32;
 
 /// What a payload type carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,13 +80,68 @@ struct Hole {
     asked: u8,
 }
 
-/// The picture that is arriving.
-#[derive(Default)]
+/// A picture that is arriving, or did.
 struct Frame {
     timestamp: u32,
     packets: usize,
-    is_torn: bool,
-    is_open: bool,
+    /// Lowest sequence number seen, and that of the marked packet.
+    first: u64,
+    last: Option<u64>,
+    is_whole: bool,
+}
+
+/// The latest pictures of a source; late packets and repairs may still complete them.
+#[derive(Default)]
+struct Frames {
+    recent: VecDeque<Frame>,
+    begun: u64,
+    whole: u64,
+}
+
+impl Frames {
+    /// With `least` packets known to make a frame it is whole with its end and so many; else when none is missing in between.
+    fn note(&mut self, sequence: u64, timestamp: u32, marker: bool, least: usize) {
+        let known = self
+            .recent
+            .iter()
+            .rposition(|frame| frame.timestamp == timestamp);
+        let at = known.unwrap_or_else(|| {
+            if self.recent.len() == FRAMES_KEPT {
+                self.recent.pop_front();
+            }
+            self.begun += 1;
+            self.recent.push_back(Frame {
+                timestamp,
+                packets: 0,
+                first: sequence,
+                last: None,
+                is_whole: false,
+            });
+            self.recent.len() - 1
+        });
+        let frame = &mut self.recent[at];
+        frame.packets += 1;
+        frame.first = frame.first.min(sequence);
+        if marker {
+            frame.last = Some(sequence);
+        }
+        let span = frame.last.map(|last| (last + 1 - frame.first) as usize);
+        let is_whole = if least > 1 {
+            span.is_some() && frame.packets >= least
+        } else {
+            span == Some(frame.packets)
+        };
+        if is_whole && !frame.is_whole {
+            frame.is_whole = true;
+            self.whole += 1;
+        }
+    }
+
+    /// Frames begun but not complete, apart from the newest, which is still arriving.
+    fn torn(&self) -> u64 {
+        let is_arriving = self.recent.back().is_some_and(|frame| !frame.is_whole);
+        self.begun - self.whole - u64::from(is_arriving)
+    }
 }
 
 /// One SSRC.
@@ -103,8 +160,7 @@ pub struct Source {
     /// Middle 32 bits of the last sender report and its arrival.
     pub sender_report: Option<(u32, Instant)>,
     holes: VecDeque<Hole>,
-    frame: Frame,
-    frames: (u64, u64),
+    frames: Frames,
 }
 
 impl Source {
@@ -119,8 +175,7 @@ impl Source {
             reported: (0, 0),
             sender_report: None,
             holes: VecDeque::new(),
-            frame: Frame::default(),
-            frames: (0, 0),
+            frames: Frames::default(),
         }
     }
 
@@ -132,6 +187,9 @@ impl Source {
     fn note(&mut self, now: Instant, sequence: u16, timestamp: u32, marker: bool, least: usize) {
         let sequence = extend(self.highest, sequence);
         self.received += 1;
+        if self.medium == Medium::Video {
+            self.frames.note(sequence, timestamp, marker, least);
+        }
         if sequence <= self.highest {
             self.fill(sequence);
             return;
@@ -150,33 +208,6 @@ impl Source {
             }
         }
         self.highest = sequence;
-        if self.medium == Medium::Video {
-            self.note_frame(timestamp, has_gap, marker, least);
-        }
-    }
-
-    /// With `least` packets known to make a frame, a hole between two frames tears none of them; else it counts as torn.
-    fn note_frame(&mut self, timestamp: u32, has_gap: bool, marker: bool, least: usize) {
-        if !self.frame.is_open || self.frame.timestamp != timestamp {
-            self.frames.1 += u64::from(self.frame.is_open);
-            self.frame = Frame {
-                timestamp,
-                packets: 0,
-                is_torn: has_gap && least <= 1,
-                is_open: true,
-            };
-        } else {
-            self.frame.is_torn |= has_gap;
-        }
-        self.frame.packets += 1;
-        if marker {
-            if self.frame.is_torn || self.frame.packets < least {
-                self.frames.1 += 1;
-            } else {
-                self.frames.0 += 1;
-            }
-            self.frame.is_open = false;
-        }
     }
 
     fn fill(&mut self, sequence: u64) -> bool {
@@ -255,11 +286,17 @@ impl Tally {
         Some(medium)
     }
 
-    /// A packet that came by way of a retransmission.
-    pub fn repair(&mut self, ssrc: u32, sequence: u16) {
-        let source = self.sources.iter_mut().find(|known| known.ssrc == ssrc);
-        let filled = source.is_some_and(|source| source.fill(extend(source.highest, sequence)));
-        self.repaired += u64::from(filled);
+    /// A packet that came by way of a retransmission; others, seen already, change nothing.
+    pub fn repair(&mut self, ssrc: u32, sequence: u16, timestamp: u32, marker: bool) {
+        let Some(source) = self.sources.iter_mut().find(|known| known.ssrc == ssrc) else {
+            return;
+        };
+        let sequence = extend(source.highest, sequence);
+        if source.fill(sequence) {
+            self.repaired += 1;
+            let least = self.least_packets_a_frame;
+            source.frames.note(sequence, timestamp, marker, least);
+        }
     }
 
     /// Everything since the beginning.
@@ -277,8 +314,8 @@ impl Tally {
             };
             *received += source.received;
             *expected += source.expected();
-            counts.frames_whole += source.frames.0;
-            counts.frames_torn += source.frames.1;
+            counts.frames_whole += source.frames.whole;
+            counts.frames_torn += source.frames.torn();
         }
         counts
     }
@@ -337,7 +374,7 @@ mod tests {
         assert_eq!(tally.sources[0].ask(now), [65_535, 0]);
         assert!(tally.sources[0].ask(now).is_empty(), "not at once again");
         tally.note(now, &packet(96, 65_535, 1, false));
-        tally.repair(96, 0);
+        tally.repair(96, 0, 1, false);
         let later = now + ASK_AGAIN;
         assert!(tally.sources[0].ask(later).is_empty());
         let counts = tally.counts();
@@ -357,28 +394,45 @@ mod tests {
     }
 
     #[test]
-    fn frames_dropped_whole_tear_nothing_but_a_missing_packet_does() {
+    fn frames_dropped_whole_tear_nothing_but_a_missing_packet_does_until_it_comes() {
         let (mut tally, now) = (Tally::new(ANSWER, 3), Instant::now());
-        let mut frame = |timestamp, sequences: &[u16]| {
+        let frame = |tally: &mut Tally, timestamp, sequences: &[u16]| {
             for sequence in sequences {
-                tally.note(
-                    now,
-                    &packet(
-                        96,
-                        *sequence,
-                        timestamp,
-                        *sequence % 3 == 2 && timestamp != 9,
-                    ),
-                );
+                tally.note(now, &packet(96, *sequence, timestamp, *sequence % 3 == 2));
             }
             let counts = tally.counts();
             (counts.frames_whole, counts.frames_torn)
         };
-        assert_eq!(frame(1, &[0, 1, 2]), (1, 0));
-        assert_eq!(frame(2, &[6, 7, 8]), (2, 0), "3 to 5 were dropped whole");
-        assert_eq!(frame(3, &[9, 11]), (2, 1), "10 is missing");
-        assert_eq!(frame(9, &[12, 13]), (2, 1), "not over yet");
-        assert_eq!(frame(10, &[15, 16, 17]), (3, 2), "14, the end, is missing");
+        assert_eq!(frame(&mut tally, 1, &[0, 1, 2]), (1, 0));
+        assert_eq!(
+            frame(&mut tally, 2, &[6, 7, 8]),
+            (2, 0),
+            "3 to 5 were dropped whole"
+        );
+        assert_eq!(frame(&mut tally, 3, &[9, 11]), (2, 0), "10 may yet come");
+        assert_eq!(frame(&mut tally, 4, &[12, 14]), (2, 1), "10 is missing");
+        assert_eq!(frame(&mut tally, 5, &[15, 16, 17]), (3, 2), "13 is, too");
+        assert_eq!(frame(&mut tally, 3, &[10]), (4, 1), "it came late");
+        tally.repair(96, 13, 4, false);
+        assert_eq!(frame(&mut tally, 5, &[]), (5, 0), "it was repaired");
+        tally.repair(96, 13, 4, false);
+        assert_eq!(tally.counts().repaired, 1);
+    }
+
+    #[test]
+    fn frames_of_unknown_length_are_whole_without_a_hole() {
+        let (mut tally, now) = (Tally::new(ANSWER, 1), Instant::now());
+        for (sequence, timestamp, marker) in [
+            (1, 1, false),
+            (2, 1, true),
+            (3, 2, false),
+            (5, 2, true),
+            (6, 3, true),
+        ] {
+            tally.note(now, &packet(96, sequence, timestamp, marker));
+        }
+        let counts = tally.counts();
+        assert_eq!((counts.frames_whole, counts.frames_torn), (2, 1));
     }
 
     #[test]

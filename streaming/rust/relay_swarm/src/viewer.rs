@@ -115,7 +115,12 @@ impl Viewer {
         agent.drive(now, |event| {
             if let Event::RtpPacket(packet) = event {
                 *opened += 1;
-                tally.repair(*packet.header.ssrc, *packet.seq_no as u16);
+                tally.repair(
+                    *packet.header.ssrc,
+                    *packet.seq_no as u16,
+                    packet.header.timestamp,
+                    packet.header.marker,
+                );
                 let stamp = media::stamp(&packet.payload).filter(|_| is_settled);
                 delays.extend(
                     stamp.map(|stamp| monotonic_nanos().saturating_sub(stamp) as f32 / 1000.0),
