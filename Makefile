@@ -20,7 +20,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find streaming/rust -name '*.rs' -
 WEB_SOURCES := $(shell find web_client -path web_client/node_modules -prune -o -path web_client/dist -prune -o -type f -print)
 say = @printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help run test check bench soak e2e setup lock format screenshots rust-test web-test python-test preflight api-client clean
+.PHONY: help run test check bench networks soak e2e setup lock format screenshots rust-test web-test python-test preflight api-client clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ screenshots: e2e ## the journeys leave their pictures in build/screenshots/
 bench: setup ## measure the relay against "the loop" (docs/performance.md); writes build/bench/relay.json
 	cargo build --release --locked -p relay_swarm
 	$(BIN)/python -m tests.bench.relay_bench
+
+networks: setup ## measure what Chromium sees over lossy, slow and blocked networks; writes build/bench/networks.json
+	$(BIN)/python -m tests.bench.network_sweep
 
 SOAK_MINUTES ?= 30
 soak: setup ## let viewers come, go and be killed for SOAK_MINUTES; fails when anything of the server grows

@@ -64,9 +64,17 @@ async def test_pages_connect_without_the_flag_that_allows_loopback_candidates(tm
         assert now["transport"]["dtlsState"] == "connected"
 
 
-async def test_ice_restart_by_patch_keeps_the_picture(tmp_path: Path) -> None:
+async def sessions_and_packets(node: LiveNode) -> tuple[set[str], dict[str, int]]:
+    """The sessions of the room, and what the engine has sent to each of its own."""
+    room, status = await node.control("GET", "/rooms/room"), await node.control("GET", "/status")
+    sent = {number: entry["packets_out"] for number, entry in status["engine"]["sessions"].items()}
+    return {entry["session_id"] for entry in room["sessions"]}, sent
+
+
+async def test_ice_restart_by_patch_keeps_picture_subscription_slots_and_counters(tmp_path: Path) -> None:
     async with live_node(tmp_path) as node, one_to_one(node, LOOPBACK_CANDIDATES) as (_, player):
         before = await stats_when(player, lambda before, now: frames_per_second(before, now) >= 5)
+        sessions, sent = await sessions_and_packets(node)
         assert await player.evaluate(RESTART, node.mint.mint("member")) == [200, True]
         after = await stats_when(
             player,
@@ -74,6 +82,12 @@ async def test_ice_restart_by_patch_keeps_the_picture(tmp_path: Path) -> None:
         )
         assert after["transport"]["dtlsState"] == "connected"
         assert after["video"]["ssrc"] == before["video"]["ssrc"]
+        assert after["video"]["packetsReceived"] > before["video"]["packetsReceived"]
+        still, more = await sessions_and_packets(node)
+        assert still == sessions
+        assert more.keys() == sent.keys()
+        assert all(more[number] >= sent[number] for number in sent)
+        assert sum(more.values()) > sum(sent.values())
 
 
 async def test_program_switches_to_the_screen_and_back(tmp_path: Path) -> None:

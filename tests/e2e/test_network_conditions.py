@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from tests.e2e.support.far_room import FarRoom, compare, far_room, plays
+from tests.e2e.support.far_room import FarRoom, far_room, keeps_up, plays
 from tests.e2e.support.relay_pages import STATS
 from tests.support.aiortc_peers import playing
 from tests.support.impaired_link import FAR_ALIAS, ImpairedLink
@@ -21,8 +21,6 @@ from tests.support.link_process import Conditions
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-#: Of 30 pictures a second, 28; and at most one hundredth of the time frozen.
-FPS_SHARE, FREEZE_SHARE = 28 / 30, 0.01
 TCP_WITHIN_S = 5.0
 NOTE_FRAMES = """
 () => {
@@ -71,8 +69,7 @@ async def test_where_udp_is_blocked_media_comes_over_tcp_within_five_seconds(tmp
         assert await protocols(viewer) == ("tcp", "tcp")
         near = await room.watch("near", is_far=False)
         await plays(near)
-        control, over_tcp = await compare(5, near, viewer)
-        assert over_tcp.fps >= FPS_SHARE * control.fps, (control, over_tcp)
+        await keeps_up(near, viewer, seconds=5)
         # A lecturer's network may block UDP as well.
         publisher = await room.publish(is_far=True, room="other")
         watching = await room.watch("other", is_far=False, room="other")
@@ -106,8 +103,7 @@ async def test_media_passes_where_larger_packets_than_1280_vanish(tmp_path: Path
         await room.publish(is_far=True)
         viewer, near = await room.watch("far", is_far=True), await room.watch("near", is_far=False)
         await asyncio.gather(plays(viewer, 10), plays(near, 10))
-        control, seen = await compare(4, near, viewer)
-        assert seen.fps >= FPS_SHARE * control.fps, (control, seen)
+        await keeps_up(near, viewer, seconds=5)
 
 
 async def test_room_without_ipv4_plays_in_chromium_and_aiortc(tmp_path: Path) -> None:
@@ -129,7 +125,5 @@ async def test_five_percent_loss_and_fifty_milliseconds_keep_the_picture_moving(
         await viewer.evaluate("pc.getReceivers().forEach((one) => { one.jitterBufferTarget = 300; })")
         link.become(Conditions(loss=0.05, delay_ms=50))
         await asyncio.sleep(5)
-        control, seen = await compare(15, near, viewer)
-        assert seen.packets_lost > 0
-        assert seen.fps >= FPS_SHARE * control.fps, (control, seen)
-        assert seen.freeze_share - control.freeze_share <= FREEZE_SHARE, (control, seen)
+        await keeps_up(near, viewer, seconds=12)
+        assert (await viewer.evaluate(STATS))["video"]["packetsLost"] > 0
