@@ -6,6 +6,7 @@ without the bad network. The far viewer waits for repairs as the web client does
 
 import argparse
 import asyncio
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ def grid() -> Iterator[Conditions]:
     yield Conditions(loss=0.02, delay_ms=50, jitter_ms=30)
     yield Conditions(delay_ms=50, reorder=0.02)
     yield Conditions(loss=0.02, delay_ms=50, reorder=0.02)
-    yield Conditions(loss=0.05, delay_ms=50, is_udp_blocked=True)
+    # TCP repairs by itself, at the price of its rate: 5 % at 100 ms of round trip would leave half a megabit.
+    yield Conditions(delay_ms=50, is_udp_blocked=True)
+    yield Conditions(loss=0.01, delay_ms=30, is_udp_blocked=True)
 
 
 async def wait_for_repairs(viewer: Page, conditions: Conditions) -> None:
@@ -55,7 +58,8 @@ async def row(room: FarRoom, near: Page, conditions: Conditions, seconds: float)
     room.link.become(conditions)
     viewer = await room.watch(f"far-{conditions.loss}-{conditions.delay_ms}", is_far=True)
     await wait_for_repairs(viewer, conditions)
-    await plays(viewer, fps=1)
+    with contextlib.suppress(TimeoutError):  # What never plays has a row of zeros.
+        await plays(viewer, fps=1)
     await asyncio.sleep(SETTLE_S)
     control, seen = await compare(seconds, near, viewer)
     await viewer.evaluate("pc.close()")

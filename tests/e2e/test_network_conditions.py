@@ -93,7 +93,7 @@ async def test_a_viewer_whose_address_changes_goes_on_without_a_new_negotiation(
         after = await plays(viewer)
         assert after["video"]["ssrc"] == before["video"]["ssrc"]
         # Chromium checks the pair at least each 2.5 s; a picture may then have to wait for its key frame.
-        assert await viewer.evaluate(LONGEST_GAP_MS) <= 6000
+        assert await viewer.evaluate(LONGEST_GAP_MS) <= 10_000
 
 
 async def test_media_passes_where_larger_packets_than_1280_vanish(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def _seen(before: dict[str, Any], now: dict[str, Any]) -> Seen:
     elapsed_s = (now["at"] - before["at"]) / 1000
 
     def grown(name: str) -> float:
-        return float(now["video"].get(name, 0) - before["video"].get(name, 0))
+        return float(now.get("video", {}).get(name, 0) - before.get("video", {}).get(name, 0))
 
     return Seen(
         fps=round(grown("framesDecoded") / elapsed_s, 2),
