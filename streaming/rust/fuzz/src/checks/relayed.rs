@@ -25,6 +25,9 @@ struct Story {
     listener: Listener,
     next: [u64; 2],
     restarts: u32,
+    /// What the camera and the layered publisher publish now: numbers never come again (docs/protocol/engine.md).
+    published: [PublicationId; 2],
+    last_published: u64,
 }
 
 /// Tells a relay the story in the bytes; panics when anybody on the network could notice a broken promise.
@@ -66,6 +69,8 @@ impl Story {
             listener: Listener::default(),
             next: [FIRST; 2],
             restarts: 0,
+            published: [PublicationId(1), PublicationId(2)],
+            last_published: 5,
         }
     }
 
@@ -94,8 +99,9 @@ impl Story {
                 relay.tick(*now, sent);
             }
             10 => {
-                let shown = [None, Some(1), Some(2), Some(1)][usize::from(choice >> 4) % 4];
-                let shown = shown.map(PublicationId);
+                let [camera, layered] = self.published;
+                let shown = [None, Some(camera), Some(layered), Some(camera)];
+                let shown = shown[usize::from(choice >> 4) % 4];
                 let room = if choice & 0x80 == 0 {
                     ROOM
                 } else {
@@ -211,11 +217,10 @@ impl Story {
 
     fn command(&mut self, choice: u8, detail: u8) {
         match choice >> 4 {
-            0..=3 => self
-                .world
-                .command(Command::RequestKeyframe(PublicationId(u64::from(
-                    detail % 3,
-                )))),
+            0..=3 => {
+                let id = self.published[usize::from(detail) % 2];
+                self.world.command(Command::RequestKeyframe(id));
+            }
             4 | 5 => {
                 self.restarts += 1;
                 let ufrag = format!("restart{}", self.restarts);
@@ -223,15 +228,19 @@ impl Story {
                 self.world
                     .command(Command::RestartIce(session, ufrag, PASSWORD.into()));
             }
-            6 | 7 => self
-                .world
-                .command(Command::Unpublish(PublicationId(u64::from(detail % 3)))),
+            6 | 7 => {
+                let id = self.published[usize::from(detail) % 2];
+                self.world.command(Command::Unpublish(id));
+            }
             8..=11 => {
-                let publish = match detail & 1 {
-                    0 => Command::Publish(SessionId(1), PublicationId(1), camera(1)),
-                    _ => Command::Publish(SessionId(2), PublicationId(2), layers()),
-                };
-                self.world.command(publish);
+                let index = usize::from(detail) % 2;
+                self.last_published += 1;
+                let id = PublicationId(self.last_published);
+                let gone = std::mem::replace(&mut self.published[index], id);
+                self.world.command(Command::Unpublish(gone));
+                let spec = vec![camera(1), layers()].swap_remove(index);
+                let session = SessionId(index as u64 + 1);
+                self.world.command(Command::Publish(session, id, spec));
             }
             _ => {
                 // Gone and back under the same number, but with another key, as Python would never do with the same.
