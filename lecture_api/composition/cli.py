@@ -12,6 +12,7 @@ from rich.console import Console
 from lecture_api.composition import demo, doctor
 from lecture_api.composition.administration import AddedUser, NewUser, add_user
 from lecture_api.composition.backup import migrate
+from lecture_api.composition.record_command import record
 from lecture_api.composition.serve import CannotServeError
 from lecture_api.composition.serve import serve as serve_everything
 from lecture_api.core.clock import SystemClock
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 user = typer.Typer(help="People and their accounts.", no_args_is_help=True)
 app.add_typer(user, name="user")
+app.add_typer(record, name="record")
 
 _console = Console()
 _errors = Console(stderr=True)

@@ -62,10 +62,11 @@ async def _settle(runtime: Runtime, gathering_id: uuid.UUID, status: dict[str, o
         playable = status.get("state") == _DONE and duration_ms > 0
         recording.state = (RecordingState.READY if playable else RecordingState.FAILED).value
         if playable:
-            await runtime.hooks.publish(db, RecordingFinished(gathering_id, recording.id, status))
+            # Before the listeners judge: from this instant on make-up has its time.
             if gathering.replay_release == ReplayRelease.AT_END:
                 recording.state = RecordingState.PUBLISHED.value
                 recording.published_at = now
+            await runtime.hooks.publish(db, RecordingFinished(gathering_id, recording.id, status))
         await runtime.room_events.append(db, gathering_id, now, "recording", {"recording": False})
         await announce_state(db, runtime, gathering, now)
 

@@ -94,6 +94,24 @@ def credit_of(
     return Credit(hundredths, category, source, year_of(ended_ms), rule.version)
 
 
+def due_credit(verdict: Verdict, rule: CreditRule, announced_hundredths: int, ended_ms: int) -> Credit | None:
+    """Return the hours a verdict earns: by the rule of the person's own organisation, else those announced.
+
+    A gathering announced without hours credits nobody.
+    """
+    if announced_hundredths == 0:
+        return None
+    announced = announced_hundredths if rule == DEFAULT_RULE else None
+    return credit_of(verdict, rule, fixed_hundredths=announced, ended_ms=ended_ms)
+
+
+def credit_after(held: Credit | None, due: Credit | None, *, may_lower: bool) -> Credit | None:
+    """Return what the ledger is to say: what is due, unless hours that may not shrink would (joints §7)."""
+    if held is not None and not may_lower and (due is None or due.hundredths < held.hundredths):
+        return held
+    return due
+
+
 def year_of(at_ms: int) -> int:
     """Return the Asia/Shanghai year in which an instant is booked."""
     return shanghai_year(from_epoch_ms(at_ms))

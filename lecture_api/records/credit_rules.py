@@ -3,7 +3,7 @@ else ours.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lecture_api.organisations.tree import load_tree
-from lecture_api.records.credit import DEFAULT_RULE, CreditBand, CreditCategory, CreditRule
+from lecture_api.records.credit import DEFAULT_RULE, RULES, CreditBand, CreditCategory, CreditRule
 from lecture_api.records.models import CreditRuleVersion
 
 
@@ -41,13 +41,20 @@ async def rule_book(db: AsyncSession, day: date) -> RuleBook:
         .where(CreditRuleVersion.valid_from <= day)
         .order_by(CreditRuleVersion.valid_from, CreditRuleVersion.recorded_at)
     )
-    rules = {
-        row.organisation_id: CreditRule(
-            version=row.version,
-            bands=tuple(CreditBand(from_ms, hundredths) for from_ms, hundredths in row.bands),
-            makeup_category=CreditCategory(row.makeup_category),
-        )
-        for row in rows
-    }
+    rules = {row.organisation_id: _rule_from(row) for row in rows}
     tree = await load_tree(db)
     return RuleBook(rules, {found.id: found.parent_id for found in tree.by_id.values()})
+
+
+async def rules_by_version(db: AsyncSession, versions: Iterable[str]) -> dict[str, CreditRule]:
+    """Return the rules that were booked by, whatever is in force today; an unknown version is missing."""
+    rows = await db.scalars(select(CreditRuleVersion).where(CreditRuleVersion.version.in_(list(versions))))
+    return dict(RULES) | {row.version: _rule_from(row) for row in rows}
+
+
+def _rule_from(row: CreditRuleVersion) -> CreditRule:
+    return CreditRule(
+        version=row.version,
+        bands=tuple(CreditBand(from_ms, hundredths) for from_ms, hundredths in row.bands),
+        makeup_category=CreditCategory(row.makeup_category),
+    )

@@ -1,10 +1,8 @@
-"""Gathers from the database what the pure functions need for one gathering, and hashes it. Judges nothing."""
+"""Gathers from the database what the pure functions need for one gathering. Judges nothing."""
 
-import hashlib
-import json
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,10 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lecture_api.core.clock import epoch_ms
 from lecture_api.gatherings.models import AttendancePolicy as PolicyRow
 from lecture_api.gatherings.models import ConvenedPerson, Gathering, Recording
+from lecture_api.presence.intervals import Interval
 from lecture_api.presence.programme import clock_pieces, effective_end_ms
 from lecture_api.presence.service import Presence, presence_of, until
 from lecture_api.records.attendance import Evidence, ReplayEvidence
 from lecture_api.records.coverage import Programme
+from lecture_api.records.credit import CreditRule
+from lecture_api.records.judging import Case
 from lecture_api.records.policy import AttendancePolicy, policy_from
 from lecture_api.replays.claims import ReplayRange, replay_of
 from lecture_api.replays.mapping import newest_map
@@ -42,26 +43,43 @@ class GatheringInputs:
         """Return what is known of one person; of somebody not convened that is replay only."""
         convened = self.convened.get(subject_id)
         presence = self.presence.get(subject_id) if convened else None
-        return Evidence(
-            presence=until(presence.intervals, self.ended_ms or self.now_ms) if presence else (),
-            replay=tuple(
-                ReplayEvidence(item.programme, item.wall, item.accepted_ms)
-                for item in self.replay.get(subject_id, ())
-            ),
+        return evidence_from(
+            presence.intervals if presence else (),
+            self.replay.get(subject_id, ()),
+            until_ms=self.ended_ms or self.now_ms,
             expected_as=convened.expected_as if convened else "member",
             published_ms=self.published_ms,
         )
 
-    def fingerprint(self, evidence: Evidence) -> str:
-        """SHA-256 over all that a verdict depends on: equal input, equal record."""
-        inputs = [
-            [self.programme.pieces, self.programme.excluded, self.ended_ms],
-            astuple(self.policy),
-            [evidence.presence, evidence.expected_as, evidence.on_leave, evidence.published_ms],
-            [[claim.programme, claim.wall, claim.accepted_ms] for claim in evidence.replay],
-        ]
-        text = json.dumps(inputs, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+    def case(self, subject_id: uuid.UUID, rule: CreditRule) -> Case:
+        """Everything the record of one convened person depends on."""
+        return Case(
+            programme=self.programme,
+            ended_ms=self.ended_ms,
+            policy=self.policy,
+            evidence=self.evidence(subject_id),
+            rule=rule,
+            announced_hundredths=self.gathering.credit_hundredths,
+        )
+
+
+def evidence_from(
+    presence: Sequence[Interval],
+    replay: Iterable[ReplayRange],
+    *,
+    until_ms: int,
+    expected_as: str,
+    published_ms: int | None,
+    on_leave: bool = False,
+) -> Evidence:
+    """Put together what is known of one person; presence beyond `until_ms` (the end, or now) is cut. Pure."""
+    return Evidence(
+        presence=until(presence, until_ms),
+        replay=tuple(ReplayEvidence(item.programme, item.wall, item.accepted_ms) for item in replay),
+        expected_as=expected_as,
+        on_leave=on_leave,
+        published_ms=published_ms,
+    )
 
 
 async def load_inputs(

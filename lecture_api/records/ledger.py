@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lecture_api.core.ids import new_id
-from lecture_api.records.credit import Credit, CreditCategory, CreditSource
+from lecture_api.records.credit import Credit, CreditCategory, CreditSource, credit_after
 from lecture_api.records.models import CreditEntry
 
 
@@ -82,7 +82,7 @@ def settle(
     if held is not None:
         if due is not None and (credit_in(held), held.organisation_id) == (due, booking.organisation_id):
             return False
-        if not may_lower and (due is None or due.hundredths < held.hundredths):
+        if credit_after(credit_in(held), due, may_lower=may_lower) != due:
             return False
         db.add(_reversal(held, account.generation, booking))
     elif due is None:

@@ -18,12 +18,11 @@ from lecture_api.gatherings.models import Gathering
 from lecture_api.organisations.homes import home_branch_on
 from lecture_api.presence.programme import effective_end_ms
 from lecture_api.records.attendance import assess
-from lecture_api.records.credit import Credit, CreditCategory, CreditSource
+from lecture_api.records.credit import Credit, CreditCategory, CreditSource, due_credit
 from lecture_api.records.credit_rules import RuleBook, rule_book
 from lecture_api.records.inputs import GatheringInputs, load_inputs
 from lecture_api.records.ledger import Booking, accounts, credit_in, settle
 from lecture_api.records.models import CreditEntry
-from lecture_api.records.recompute import due_credit
 
 
 async def rebook(db: AsyncSession, person_id: uuid.UUID, valid_from: date, now: datetime) -> int:
@@ -69,7 +68,7 @@ def _due(
     """
     assert inputs.ended_ms is not None
     verdict = assess(inputs.programme, inputs.evidence(subject_id), inputs.policy)
-    due = due_credit(inputs.gathering, verdict, rules, home, inputs.ended_ms)
+    due = due_credit(verdict, rules.rule_for(home), inputs.gathering.credit_hundredths, inputs.ended_ms)
     if due is None:
         return held
     if held.source is CreditSource.REPLAY_SELF:

@@ -7,7 +7,7 @@ its next End.
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Final
@@ -21,25 +21,16 @@ from lecture_api.gatherings.models import Gathering
 from lecture_api.gatherings.states import GatheringState
 from lecture_api.organisations.homes import homes_on
 from lecture_api.presence.intervals import total
-from lecture_api.records.attendance import PROPOSALS, AttendanceStatus, Verdict, Why, assess
-from lecture_api.records.credit import DEFAULT_RULE, Credit, credit_of
+from lecture_api.records.attendance import AttendanceStatus, MakeupStatus
 from lecture_api.records.credit_rules import RuleBook, rule_book
-from lecture_api.records.inputs import GatheringInputs, load_inputs
+from lecture_api.records.inputs import load_inputs
+from lecture_api.records.judging import Earlier, Record, fingerprint, judge
 from lecture_api.records.ledger import Account, Booking, accounts, settle
 from lecture_api.records.models import AttendanceRecord
 
 JUDGED: Final = frozenset({GatheringState.ENDED.value, GatheringState.ARCHIVED.value})
 
 YIELD_EVERY: Final = 20
-
-_RANK: Final[Mapping[str, int]] = {
-    AttendanceStatus.ABSENT: 0,
-    AttendanceStatus.ON_LEAVE: 0,
-    AttendanceStatus.LEFT_EARLY: 1,
-    AttendanceStatus.PENDING: 1,
-    AttendanceStatus.LATE: 2,
-    AttendanceStatus.PRESENT: 3,
-}
 
 
 async def recompute(
@@ -52,8 +43,8 @@ async def recompute(
     """Judge the convened of a gathering that is over; returns how many records changed. Does nothing
     before End.
 
-    Args: reason: `end`, `replay`, `end_corrected`, `mapped`; only `end` may lower what an earlier End had
-    posted.
+    Args: reason: `end`, `replay`, `end_corrected`, `mapped`, `published`; only `end` may lower what an
+    earlier End had posted.
     """
     if gathering.state not in JUDGED:
         return 0
@@ -63,23 +54,24 @@ async def recompute(
     wanted = list(inputs.convened)
     stored = await _stored(db, gathering.id, wanted)
     held = await accounts(db, gathering.id, wanted)
-    homes, rules = await _homes_and_rules(db, wanted, inputs.ended_ms)
+    homes, rules = await homes_and_rules(db, wanted, inputs.ended_ms)
     changed = 0
     for subject_id in wanted:
-        evidence = inputs.evidence(subject_id)
-        fingerprint = inputs.fingerprint(evidence)
+        home = homes.get(subject_id)
+        case = inputs.case(subject_id, rules.rule_for(home))
+        input_hash = fingerprint(case)
         record = stored.get(subject_id)
-        if record is not None and record.input_hash == fingerprint:
+        if record is not None and record.input_hash == input_hash:
             continue
-        verdict = assess(inputs.programme, evidence, inputs.policy)
+        judged = judge(case, earlier_of(record))
         if record is None:
             record = AttendanceRecord(gathering_id=gathering.id, subject_id=subject_id)
             db.add(record)
-        home = homes.get(subject_id)
         booking = Booking(subject_id, gathering.id, home, reason, now)
-        _write(record, verdict, inputs, fingerprint, booking)
-        due = due_credit(gathering, verdict, rules, home, inputs.ended_ms)
-        settle(db, held.get(subject_id, Account()), due, booking, may_lower=reason == "end")
+        _write(record, judged, booking)
+        record.policy_version = inputs.policy.version
+        record.input_hash = input_hash
+        settle(db, held.get(subject_id, Account()), judged.due, booking, may_lower=reason == "end")
         changed += 1
         if changed % YIELD_EVERY == 0:
             # A college of hundreds must not stop pings and handshakes for the time of its End.
@@ -93,18 +85,11 @@ async def forget(db: AsyncSession, gathering_id: uuid.UUID) -> None:
     await db.execute(delete(AttendanceRecord).where(AttendanceRecord.gathering_id == gathering_id))
 
 
-def due_credit(
-    gathering: Gathering, verdict: Verdict, rules: RuleBook, home: uuid.UUID | None, ended_ms: int
-) -> Credit | None:
-    """Return the hours a verdict earns: by the rule of the person's own organisation, else those announced.
-
-    A gathering announced without hours credits nobody.
-    """
-    if gathering.credit_hundredths == 0:
-        return None
-    rule = rules.rule_for(home)
-    announced = gathering.credit_hundredths if rule is DEFAULT_RULE else None
-    return credit_of(verdict, rule, fixed_hundredths=announced, ended_ms=ended_ms)
+def earlier_of(record: AttendanceRecord | None) -> Earlier:
+    """What a stored record has granted; the ledger keeps its own side of it (`settle`)."""
+    if record is None:
+        return Earlier()
+    return Earlier(AttendanceStatus(record.attendance_status), MakeupStatus(record.makeup_status))
 
 
 async def _stored(
@@ -118,7 +103,7 @@ async def _stored(
     return {row.subject_id: row for row in rows}
 
 
-async def _homes_and_rules(
+async def homes_and_rules(
     db: AsyncSession, subjects: list[uuid.UUID], ended_ms: int
 ) -> tuple[dict[uuid.UUID, uuid.UUID], RuleBook]:
     """Home organisation by subject and rules, both on the Asia/Shanghai day of End."""
@@ -132,32 +117,19 @@ async def _homes_and_rules(
     return by_subject, await rule_book(db, day)
 
 
-def _write(
-    record: AttendanceRecord,
-    verdict: Verdict,
-    inputs: GatheringInputs,
-    fingerprint: str,
-    booking: Booking,
-) -> None:
-    status, why = verdict.status, verdict.why
-    before: str | None = record.attendance_status
-    if before is not None and _RANK.get(before, 0) > _RANK.get(status, 0):
-        status, why = AttendanceStatus(before), (*why, Why("kept_after_end"))
-    made_up_before: str | None = record.makeup_status
-    coverage = verdict.coverage
-    record.attendance_status = status.value
-    record.makeup_status = "made_up" if made_up_before == "made_up" else verdict.makeup.value
-    record.proposal = status in PROPOSALS
+def _write(record: AttendanceRecord, judged: Record, booking: Booking) -> None:
+    verdict, coverage = judged.verdict, judged.verdict.coverage
+    record.attendance_status = judged.status.value
+    record.makeup_status = judged.makeup.value
+    record.proposal = judged.is_proposal
     record.live_ms = total(coverage.live)
     record.bridged_ms = total(coverage.bridged)
     record.replay_ms = total(coverage.replay)
     record.length_ms = coverage.length_ms
     record.engaged_ms = verdict.engaged_ms
     record.spans = [[span.kind, span.start_ms, span.end_ms] for span in coverage.spans]
-    record.why = [asdict(line) for line in why]
+    record.why = [asdict(line) for line in judged.why]
     record.first_seen_at = None if verdict.first_seen_ms is None else from_epoch_ms(verdict.first_seen_ms)
     record.last_seen_at = None if verdict.last_seen_ms is None else from_epoch_ms(verdict.last_seen_ms)
-    record.policy_version = inputs.policy.version
-    record.input_hash = fingerprint
     record.reason = booking.reason
     record.computed_at = booking.at

@@ -3,15 +3,18 @@ with coverage.
 """
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response, status
+from fastapi.responses import StreamingResponse
 
 from lecture_api.core.actor import CurrentActor
 from lecture_api.core.clock import shanghai_year
 from lecture_api.core.problem_details import PROBLEM_RESPONSES
 from lecture_api.core.runtime import CurrentRuntime
 from lecture_api.records import roll, self_study, service
+from lecture_api.records.evidence_export import line_of, own_evidence, own_evidence_lines, roll_evidence
+from lecture_api.records.evidence_file import EvidenceFile, sealed
 from lecture_api.records.schemas import (
     MyCoverageList,
     ReplayProgressOut,
@@ -22,6 +25,8 @@ from lecture_api.records.schemas import (
 from lecture_api.replays.claims import Claim
 from lecture_api.replays.schemas import ReplayProgressIn
 from lecture_api.replays.service import progress
+
+_JSON_LINES: Final = "application/x-ndjson"
 
 router = APIRouter(prefix="/api", tags=["records"], responses=PROBLEM_RESPONSES)
 
@@ -42,6 +47,37 @@ async def my_record(
 ) -> YearRecordOut:
     """The caller's learning record of a year, the present one by default."""
     return await service.my_year(runtime, actor, year or shanghai_year(runtime.clock.now()))
+
+
+@router.get("/me/evidence.jsonl", response_class=Response)
+async def my_evidence(actor: CurrentActor, runtime: CurrentRuntime) -> Response:
+    """The evidence of all the caller's records, to keep and to compute anew (docs/protocol/evidence.md)."""
+    lines = await own_evidence_lines(runtime, actor)
+    return Response(b"".join(lines), media_type=_JSON_LINES, headers=_attachment("my-evidence.jsonl"))
+
+
+@router.get("/me/evidence/{gathering_id}")
+async def my_evidence_of(
+    gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime, response: Response
+) -> EvidenceFile:
+    """The evidence of the caller's record of one gathering."""
+    file = await own_evidence(runtime, actor, gathering_id)
+    response.headers.update(_attachment(f"evidence-{file.gathering.code}.json"))
+    return sealed(file)
+
+
+@router.get("/gatherings/{gathering_id}/evidence.jsonl", response_class=StreamingResponse)
+async def get_evidence(
+    gathering_id: uuid.UUID,
+    actor: CurrentActor,
+    runtime: CurrentRuntime,
+    person_id: Annotated[uuid.UUID | None, Query()] = None,
+) -> StreamingResponse:
+    """The evidence of a gathering's records, or of one person's, for who may hold the roll."""
+    kept = await roll_evidence(runtime, actor, gathering_id, person_id)
+    lines = (line_of(kept.file(subject_id)) for subject_id in kept.records)
+    headers = _attachment(f"evidence-{kept.inputs.gathering.code}.jsonl")
+    return StreamingResponse(lines, media_type=_JSON_LINES, headers=headers)
 
 
 @router.post("/gatherings/{gathering_id}/replay-progress")
@@ -82,3 +118,7 @@ async def get_roll_evidence(
 async def declare_self_study(gathering_id: uuid.UUID, actor: CurrentActor, runtime: CurrentRuntime) -> None:
     """Declare what was watched without being convened as self-study."""
     await self_study.declare(runtime, actor, gathering_id)
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

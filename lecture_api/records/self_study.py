@@ -12,13 +12,13 @@ from lecture_api.gatherings.access import gathering_for
 from lecture_api.gatherings.models import Gathering
 from lecture_api.organisations.homes import home_branch_on
 from lecture_api.records.attendance import MakeupStatus, assess
-from lecture_api.records.credit import Credit, CreditCategory, CreditSource
+from lecture_api.records.credit import Credit, CreditCategory, CreditSource, due_credit
 from lecture_api.records.credit_rules import rule_book
 from lecture_api.records.errors import ConvenedAlreadyError, CoverageTooSmallError, NotOverError
 from lecture_api.records.inputs import load_inputs
 from lecture_api.records.ledger import Account, Booking, accounts, settle
 from lecture_api.records.models import SelfStudyDeclaration
-from lecture_api.records.recompute import JUDGED, due_credit
+from lecture_api.records.recompute import JUDGED
 
 
 async def declare(runtime: Runtime, actor: Actor, gathering_id: uuid.UUID) -> None:
@@ -54,7 +54,9 @@ async def _due(
         raise CoverageTooSmallError
     day = shanghai_day(from_epoch_ms(inputs.ended_ms))
     home = await home_branch_on(db, actor.person_id, day)
-    due = due_credit(gathering, verdict, await rule_book(db, day), home, inputs.ended_ms)
+    due = due_credit(
+        verdict, (await rule_book(db, day)).rule_for(home), gathering.credit_hundredths, inputs.ended_ms
+    )
     if due is None:
         return None, home
     return replace(due, category=CreditCategory.SELF_STUDY, source=CreditSource.REPLAY_SELF), home

@@ -39,7 +39,7 @@ from lecture_api.records.views import (
     stored_coverage_out,
     why_out,
 )
-from lecture_api.replays.events import RecordingMapped, ReplayProgressed
+from lecture_api.replays.events import RecordingMapped, ReplayProgressed, ReplayPublished
 from lecture_api.replays.models import ReplayClaim
 
 
@@ -64,6 +64,9 @@ def register(runtime: Runtime) -> None:
     async def on_mapped(db: AsyncSession, event: RecordingMapped) -> None:
         await judge(db, event.gathering_id, "mapped")
 
+    async def on_published(db: AsyncSession, event: ReplayPublished) -> None:
+        await judge(db, event.gathering_id, "published")
+
     async def on_progress(db: AsyncSession, event: ReplayProgressed) -> None:
         await judge(db, event.gathering_id, "replay", [event.subject_id])
 
@@ -78,6 +81,7 @@ def register(runtime: Runtime) -> None:
     runtime.hooks.in_transaction(GatheringEnded, on_ended)
     runtime.hooks.in_transaction(EndCorrected, on_corrected)
     runtime.hooks.in_transaction(RecordingMapped, on_mapped)
+    runtime.hooks.in_transaction(ReplayPublished, on_published)
     runtime.hooks.in_transaction(ReplayProgressed, on_progress)
     runtime.hooks.in_transaction(GatheringStateChanged, on_step)
 

@@ -18,9 +18,18 @@ from lecture_api.presence.intervals import Interval
 from lecture_api.replays.errors import WatchNotFoundError
 from lecture_api.replays.mapping import MapVersion, newest_map
 from lecture_api.replays.models import ReplayClaim, ReplayWatch
-from lecture_api.replays.progress import ProgressRule, WatchState, fresh_wall, judge, to_programme
+from lecture_api.replays.progress import MapPiece, ProgressRule, WatchState, fresh_wall, judge, to_programme
 
 RULE = ProgressRule()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptClaim:
+    """What one claim was granted, as it is kept: file ranges, wall time (UTC ms), when it was accepted."""
+
+    file: tuple[Interval, ...]
+    wall: tuple[Interval, ...]
+    accepted_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +144,38 @@ async def replay_of(
     recording = await newest_map(db, gathering_id)
     if recording is None:
         return {}
+    kept = await claims_of(db, gathering_id, recording.recording_id, subjects)
+    found = {subject: ranges_of(claims, recording.pieces) for subject, claims in kept.items()}
+    return {subject: ranges for subject, ranges in found.items() if ranges}
+
+
+def ranges_of(claims: Iterable[KeptClaim], pieces: Sequence[MapPiece]) -> tuple[ReplayRange, ...]:
+    """Carry claims onto the programme clock by one version of the map; what it lacks is left out. Pure."""
+    ranges = (ReplayRange(to_programme(kept.file, pieces), kept.wall, kept.accepted_ms) for kept in claims)
+    return tuple(item for item in ranges if item.programme)
+
+
+async def claims_of(
+    db: AsyncSession,
+    gathering_id: uuid.UUID,
+    recording_id: uuid.UUID,
+    subjects: Iterable[uuid.UUID] | None = None,
+) -> dict[uuid.UUID, tuple[KeptClaim, ...]]:
+    """Return the claims on one recording as they are kept, by person, oldest first."""
     # Columns, not rows: a long replay has hundreds of claims.
     statement = (
         select(ReplayClaim.subject_id, ReplayClaim.accepted, ReplayClaim.wall, ReplayClaim.accepted_at)
-        .where(ReplayClaim.gathering_id == gathering_id, ReplayClaim.recording_id == recording.recording_id)
+        .where(ReplayClaim.gathering_id == gathering_id, ReplayClaim.recording_id == recording_id)
         .order_by(ReplayClaim.accepted_at, ReplayClaim.id)
     )
     if subjects is not None:
         statement = statement.where(ReplayClaim.subject_id.in_(list(subjects)))
-    found: dict[uuid.UUID, list[ReplayRange]] = defaultdict(list)
+    found: dict[uuid.UUID, list[KeptClaim]] = defaultdict(list)
     for subject_id, accepted, wall, accepted_at in await db.execute(statement):
-        programme = to_programme([(start, end) for start, end in accepted], recording.pieces)
-        if programme:
-            spans = tuple(Interval(start, end) for start, end in wall)
-            found[subject_id].append(ReplayRange(programme, spans, epoch_ms(accepted_at)))
-    return {subject: tuple(ranges) for subject, ranges in found.items()}
+        file = tuple(Interval(start, end) for start, end in accepted)
+        spans = tuple(Interval(start, end) for start, end in wall)
+        found[subject_id].append(KeptClaim(file, spans, epoch_ms(accepted_at)))
+    return {subject: tuple(claims) for subject, claims in found.items()}
 
 
 async def _wall_elsewhere(

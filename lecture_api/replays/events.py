@@ -23,3 +23,11 @@ class RecordingMapped(DomainEvent):
     gathering_id: uuid.UUID
     version: int
     at: datetime
+
+
+@dataclass(frozen=True)
+class ReplayPublished(DomainEvent):
+    """A host released a replay, perhaps again: the time to make up counts from `at`."""
+
+    gathering_id: uuid.UUID
+    at: datetime

@@ -20,7 +20,7 @@ from lecture_api.gatherings.states import RECORDING_TRANSITIONS, RecordingState
 from lecture_api.presence.intervals import Interval
 from lecture_api.replays.claims import Claim, accept, open_watch
 from lecture_api.replays.errors import NoReplayError, ReplayStateError
-from lecture_api.replays.events import RecordingMapped, ReplayProgressed
+from lecture_api.replays.events import RecordingMapped, ReplayProgressed, ReplayPublished
 from lecture_api.replays.mapping import MapVersion, newest_map, store_map
 
 GRANT_BEYOND_LENGTH: Final = timedelta(hours=12)
@@ -203,6 +203,7 @@ async def publish(runtime: Runtime, actor: Actor, gathering_id: uuid.UUID) -> No
         recording.published_at = runtime.clock.now()
         recording.withdrawn_at = None
         recording.withdrawn_reason = None
+        await runtime.hooks.publish(db, ReplayPublished(gathering_id, recording.published_at))
         await announce_state(db, runtime, gathering, runtime.clock.now())
 
 

@@ -25,7 +25,7 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-COMMANDS = ("serve", "media", "recorder", "api", "demo-data", "user", "token", "doctor")
+COMMANDS = ("serve", "media", "recorder", "api", "demo-data", "user", "token", "doctor", "record")
 
 
 @pytest.mark.parametrize("command", [*((name,) for name in COMMANDS), ("user", "add")])

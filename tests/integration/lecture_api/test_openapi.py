@@ -20,7 +20,12 @@ from tests.support.api import College, college
 _BASE = "http://zhijian.test"
 _END_THE_LOGIN = {"/api/sign-out", "/api/me/password"}
 #: Answers without a JSON body.
-_NO_SCHEMA = {"/api/gatherings/{gathering_id}/calendar.ics", "/api/gatherings/{gathering_id}/roll.csv"}
+_NO_SCHEMA = {
+    "/api/gatherings/{gathering_id}/calendar.ics",
+    "/api/gatherings/{gathering_id}/roll.csv",
+    "/api/gatherings/{gathering_id}/evidence.jsonl",
+    "/api/me/evidence.jsonl",
+}
 
 
 @pytest.fixture(scope="module")

@@ -260,6 +260,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/gatherings/{gathering_id}/evidence.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Evidence
+         * @description The evidence of a gathering's records, or of one person's, for who may hold the roll.
+         */
+        get: operations["get_evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gatherings/{gathering_id}/media-grant": {
         parameters: {
             query?: never;
@@ -641,6 +661,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/evidence.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Evidence
+         * @description The evidence of all the caller's records, to keep and to compute anew (docs/protocol/evidence.md).
+         */
+        get: operations["my_evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/evidence/{gathering_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Evidence Of
+         * @description The evidence of the caller's record of one gathering.
+         */
+        get: operations["my_evidence_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me/locale": {
         parameters: {
             query?: never;
@@ -1014,6 +1074,30 @@ export interface components {
             viewer_count: number | null;
         };
         /**
+         * ClaimPart
+         * @description What one claim of a player was granted: file ranges, and the wall time they stand for.
+         */
+        ClaimPart: {
+            /** Accepted */
+            accepted: [
+                number,
+                number
+            ][];
+            /** Accepted Ms */
+            accepted_ms: number;
+            /** Wall */
+            wall: [
+                number,
+                number
+            ][];
+        };
+        /**
+         * CloseCause
+         * @description Why an interval ended.
+         * @enum {string}
+         */
+        CloseCause: "left" | "silent" | "restart" | "ended";
+        /**
          * ColumnIn
          * @description A new column, put last.
          */
@@ -1081,6 +1165,18 @@ export interface components {
             person_ids?: string[];
         };
         /**
+         * ConvenedPart
+         * @description As what the person was expected, at home where on the Asia/Shanghai day of End.
+         */
+        ConvenedPart: {
+            /** Expected As */
+            expected_as: string;
+            /** Home Organisation Id */
+            home_organisation_id: string | null;
+            /** On Leave */
+            on_leave: boolean;
+        };
+        /**
          * CoverageOut
          * @description What of the programme is covered; spans are disjoint and ascending, live wins over replay.
          */
@@ -1120,6 +1216,26 @@ export interface components {
              */
             status: "pending" | "confirmed" | "reversed";
         };
+        /**
+         * CreditPart
+         * @description Hours in hundredths as the ledger has them.
+         */
+        CreditPart: {
+            category: components["schemas"]["CreditCategory"];
+            /** Hundredths */
+            hundredths: number;
+            /** Rule Version */
+            rule_version: string;
+            source: components["schemas"]["CreditSource"];
+            /** Year */
+            year: number;
+        };
+        /**
+         * CreditSource
+         * @description What the hours were earned by; the identifiers of domain.md §4.2 that this path can produce.
+         * @enum {string}
+         */
+        CreditSource: "live" | "replay_makeup" | "replay_self";
         /**
          * Detail
          * @description A gathering on its own page. `convened_entries` is there for who may edit.
@@ -1182,6 +1298,15 @@ export interface components {
             viewer_count: number | null;
         };
         /**
+         * EarlierPart
+         * @description What was granted before and is not taken back after End; null where nothing is.
+         */
+        EarlierPart: {
+            attendance_status: components["schemas"]["AttendanceStatus"] | null;
+            credit: components["schemas"]["CreditPart"] | null;
+            makeup_status: components["schemas"]["MakeupStatus"];
+        };
+        /**
          * EndCorrectionIn
          * @description When it really ended, and why the record says otherwise.
          */
@@ -1193,6 +1318,53 @@ export interface components {
             effective_end: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * EvidenceFile
+         * @description All that one person's record of one gathering is computed from. Instants are UTC ms, ranges half-open.
+         *
+         *     It names the person only by a random id (joints §11).
+         */
+        EvidenceFile: {
+            /** Announced Hundredths */
+            announced_hundredths: number;
+            convened: components["schemas"]["ConvenedPart"];
+            credit_rule: components["schemas"]["RulePart"];
+            earlier: components["schemas"]["EarlierPart"] | null;
+            /** Evidence Hash */
+            evidence_hash: string | null;
+            /** Excluded */
+            excluded: [
+                number,
+                number
+            ][];
+            /**
+             * Format
+             * @constant
+             */
+            format: "zhijian-evidence";
+            gathering: components["schemas"]["GatheringPart"];
+            policy: components["schemas"]["PolicyPart"];
+            /** Presence */
+            presence: components["schemas"]["PresencePart"][];
+            /** Published Ms */
+            published_ms: number | null;
+            recording: components["schemas"]["RecordingPart"] | null;
+            /** Replay */
+            replay: components["schemas"]["ClaimPart"][];
+            stored: components["schemas"]["StoredPart"] | null;
+            /**
+             * Subject Id
+             * Format: uuid
+             */
+            subject_id: string;
+            /** Timeline */
+            timeline: components["schemas"]["TimelinePart"][];
+            /**
+             * Version
+             * @constant
+             */
+            version: 1;
         };
         /**
          * EvidenceOut
@@ -1267,6 +1439,25 @@ export interface components {
          * @enum {string}
          */
         GatheringKind: "member_assembly" | "committee_meeting" | "group_meeting" | "party_lecture" | "micro_lesson" | "live_stream" | "theme_party_day" | "member_activity" | "organizational_life_meeting" | "democratic_life_meeting" | "democratic_review" | "cloud_dialogue" | "cloud_observation" | "collective_study" | "training_class";
+        /**
+         * GatheringPart
+         * @description Which gathering; `ended_ms` is the effective end, corrected or not.
+         */
+        GatheringPart: {
+            /** Code */
+            code: string;
+            /** End Corrected */
+            end_corrected: boolean;
+            /** Ended Ms */
+            ended_ms: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Started Ms */
+            started_ms: number;
+        };
         /**
          * GatheringPatch
          * @description What may be changed; absent members stay. After Start only words, column and the release of the
@@ -1698,6 +1889,43 @@ export interface components {
             version: number;
         };
         /**
+         * PolicyPart
+         * @description The attendance policy that was pinned at the first Start.
+         */
+        PolicyPart: {
+            /** Bridge Ms */
+            bridge_ms: number;
+            /** Engaged Hundredths */
+            engaged_hundredths: number;
+            /** Late Grace Ms */
+            late_grace_ms: number;
+            /** Late Threshold Percent */
+            late_threshold_percent: number;
+            /** Leave Grace Ms */
+            leave_grace_ms: number;
+            /** Makeup Days */
+            makeup_days: number;
+            /** Makeup Percent */
+            makeup_percent: number;
+            /** Threshold Percent */
+            threshold_percent: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * PresencePart
+         * @description One unbridged interval of one connection on the wall clock; no cause: not closed yet.
+         */
+        PresencePart: {
+            cause: components["schemas"]["CloseCause"] | null;
+            /** End Ms */
+            end_ms: number;
+            /** Source */
+            source: string;
+            /** Start Ms */
+            start_ms: number;
+        };
+        /**
          * Problem
          * @description The body of every error answer (RFC 9457 §3).
          */
@@ -1823,6 +2051,27 @@ export interface components {
              * @enum {string}
              */
             state: "off" | "recording" | "paused" | "ready" | "published" | "withdrawn" | "failed";
+        };
+        /**
+         * RecordingPart
+         * @description The map in force: pieces are [programme start, programme end, file start].
+         */
+        RecordingPart: {
+            /** Duration Ms */
+            duration_ms: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Map Version */
+            map_version: number;
+            /** Pieces */
+            pieces: [
+                number,
+                number,
+                number
+            ][];
         };
         /**
          * RecordItemOut
@@ -2007,6 +2256,20 @@ export interface components {
             proposal: boolean;
         };
         /**
+         * RulePart
+         * @description The credit rule of the home organisation at End; bands are [from length in ms, hundredths].
+         */
+        RulePart: {
+            /** Bands */
+            bands: [
+                number,
+                number
+            ][];
+            makeup_category: components["schemas"]["CreditCategory"];
+            /** Version */
+            version: string;
+        };
+        /**
          * RulesOut
          * @description By what attendance is judged here.
          */
@@ -2042,6 +2305,43 @@ export interface components {
             kind: "live" | "replay" | "bridged";
             /** Start Ms */
             start_ms: number;
+        };
+        /**
+         * StoredPart
+         * @description The record as the server keeps it: what a computation is compared with.
+         */
+        StoredPart: {
+            attendance_status: components["schemas"]["AttendanceStatus"];
+            /** Bridged Ms */
+            bridged_ms: number;
+            credit: components["schemas"]["CreditPart"] | null;
+            /** Engaged Ms */
+            engaged_ms: number;
+            /** First Seen Ms */
+            first_seen_ms: number | null;
+            /** Input Hash */
+            input_hash: string;
+            /** Last Seen Ms */
+            last_seen_ms: number | null;
+            /** Length Ms */
+            length_ms: number;
+            /** Live Ms */
+            live_ms: number;
+            makeup_status: components["schemas"]["MakeupStatus"];
+            /** Policy Version */
+            policy_version: number;
+            /** Proposal */
+            proposal: boolean;
+            /** Replay Ms */
+            replay_ms: number;
+            /** Spans */
+            spans: [
+                "live" | "bridged" | "replay",
+                number,
+                number
+            ][];
+            /** Why */
+            why: components["schemas"]["WhyPart"][];
         };
         /**
          * StreamKey
@@ -2081,6 +2381,21 @@ export interface components {
             viewers: number;
         };
         /**
+         * TimelinePart
+         * @description From `at_ms` on, `state` holds; the programme clock runs in `live` only.
+         */
+        TimelinePart: {
+            /** At Ms */
+            at_ms: number;
+            state: components["schemas"]["TimelineState"];
+        };
+        /**
+         * TimelineState
+         * @description What a row of the timeline says; the programme clock runs in `live` only.
+         * @enum {string}
+         */
+        TimelineState: "live" | "interrupted" | "on_break" | "service_gap" | "ended";
+        /**
          * Trial
          * @description A throw-away room, neither recorded nor counted: POST offers to both addresses with the token.
          */
@@ -2119,6 +2434,18 @@ export interface components {
          * @description One line of explanation: i18n key `why.{code}`.
          */
         WhyOut: {
+            /** Code */
+            code: string;
+            /** Params */
+            params: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * WhyPart
+         * @description One line of explanation: i18n key `why.{code}`.
+         */
+        WhyPart: {
             /** Code */
             code: string;
             /** Params */
@@ -2841,6 +3168,48 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Detail"];
                 };
+            };
+        };
+    };
+    get_evidence: {
+        parameters: {
+            query?: {
+                person_id?: string | null;
+            };
+            header?: never;
+            path: {
+                gathering_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request was refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The service failed. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -3645,6 +4014,86 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MyCoverageList"];
+                };
+            };
+        };
+    };
+    my_evidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request was refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The service failed. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    my_evidence_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gathering_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request was refused. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The service failed. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvidenceFile"];
                 };
             };
         };
