@@ -4,6 +4,7 @@ its size."""
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import pytest
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci
 from playwright.async_api import Page
 
+from recordings.playlist import media_playlist
+from recordings.settings import RecordingsSettings
+from recordings.supervisor import Supervisor
 from tests.support.aiortc_peers import Player, playing, use_loopback
 from tests.support.chromium import LOOPBACK_CANDIDATES, chromium
 from tests.support.media_node_live import LiveNode, live_node
+from tests.support.recording_checks import decode, read_catalogue, read_playlist
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -147,7 +152,7 @@ class Bottleneck:
 
     def __init__(self, player: Player) -> None:
         self._receiver: Any = player.pc.getReceivers()[0]
-        self._receiver._RTCRtpReceiver__remote_bitrate_estimator = None
+        vars(self._receiver)["_RTCRtpReceiver__remote_bitrate_estimator"] = None
 
     async def carries(self, bps: int) -> None:
         """Send a REMB."""
@@ -226,3 +231,49 @@ async def test_layers_nobody_watches_are_let_go_and_wanted_again_at_once(
             assert wanted["data"]["wanted"] == ["l", "h"]
             await page.evaluate(SET_ACTIVE, wanted["data"]["wanted"])
             await seen.until_height(HEIGHT)
+
+
+async def test_the_recording_follows_the_highest_layer_down_and_up(tmp_path: Path) -> None:
+    supervisor = Supervisor(RecordingsSettings(data_dir=tmp_path, disk_reserve_mib=0))
+    directory = supervisor.directory("rec-1")
+    async with simulcast(tmp_path, "H264") as (node, page):
+        await node.control("PUT", "/rooms/room", json={"recording_id": "rec-1", "codec": "H264"})
+        await supervisor.start("rec-1", "room", str(tmp_path / "media" / "feed.sock"))
+        await recorded_heights(directory, {HEIGHT})
+        await page.evaluate(SET_ACTIVE, ["l"])
+        await recorded_heights(directory, {HEIGHT, HEIGHT // 4})
+        await page.evaluate(SET_ACTIVE, ["l", "m", "h"])
+        count = len(read_catalogue(directory).renditions["V0"])
+        async with asyncio.timeout(WAIT_S):
+            while not any(height == HEIGHT for height in picture_heights(directory)[count:]):
+                await asyncio.sleep(0.2)
+        child = supervisor.child("rec-1")
+        assert child
+        await node.control("PUT", "/rooms/room", json={"recording_id": None})
+        async with asyncio.timeout(WAIT_S):
+            while child.status["state"] != "finished":
+                await asyncio.sleep(0.05)
+    await supervisor.close()
+    segments = read_playlist(media_playlist(read_catalogue(directory), "V0"))
+    assert all(decode(directory, segment.init, [segment.file]).frames for segment in segments)
+    for before, after in pairwise(segments):
+        assert after.is_discontinuous or after.init == before.init
+
+
+def picture_heights(directory: Path) -> list[int]:
+    """The height of each segment of the program, as its init segment says."""
+    if not directory.exists():
+        return []
+    segments = read_playlist(media_playlist(read_catalogue(directory), "V0"))
+    heights = []
+    for segment in segments:
+        with av.open(str(directory / segment.init)) as container:
+            heights.append(container.streams.video[0].codec_context.height)
+    return heights
+
+
+async def recorded_heights(directory: Path, heights: set[int]) -> None:
+    """Wait until there are segments of these heights."""
+    async with asyncio.timeout(WAIT_S):
+        while not heights <= set(picture_heights(directory)):
+            await asyncio.sleep(0.2)

@@ -92,7 +92,7 @@ impl Relay {
             };
             publication.watchers.tell(update, out);
         }
-        self.feed_packet(id, compound, true, false, now, out);
+        self.feed_report(id, compound, now, out);
     }
 
     fn on_report_blocks(

@@ -333,6 +333,25 @@ impl Relay {
         for slot in slots {
             self.feed_source(&name, slot, now, out);
         }
+        let report = self.publications.get(&layer);
+        if let Some(report) = report.and_then(|found| found.last_report.clone()) {
+            self.feed_packet(layer, &report, true, false, now, out);
+        }
+    }
+
+    /// Keeps a sender report of a layer and hands it to the recorder, if that has this layer.
+    pub(super) fn feed_report(
+        &mut self,
+        id: PublicationId,
+        compound: &[u8],
+        now: Nanos,
+        out: &mut impl Egress,
+    ) {
+        let found = self.publications.get_mut(&id);
+        if let Some(layer) = found.filter(|found| found.rid.is_some()) {
+            layer.last_report = Some(Arc::from(compound));
+        }
+        self.feed_packet(id, compound, true, false, now, out);
     }
 }
 

@@ -112,7 +112,7 @@ impl Relay {
                 };
                 found.clock.on_report(timestamp, at);
                 if !compound.is_empty() {
-                    self.feed_packet(publication, compound, true, false, now, out);
+                    self.feed_report(publication, compound, now, out);
                 }
             }
             Update::Restart(id) => self.restart_mirror(id, now),

@@ -64,6 +64,8 @@ pub(crate) struct Publication {
     pub spec: PublicationSpec,
     /// The layer's RID (RFC 8852); None without simulcast.
     pub rid: Option<String>,
+    /// Of a layer: its last sender report, for a recorder that changes to it.
+    pub last_report: Option<Arc<[u8]>>,
     /// A layer that sends nothing while others do; its next packet is news for those who choose layers.
     pub is_idle: bool,
     pub generation: u32,
@@ -117,6 +119,7 @@ impl Publication {
             is_watched: false,
             watchers: Watchers::default(),
             room,
+            last_report: None,
             is_idle: rid.is_some(),
             rid,
             generation: 0,
