@@ -1,5 +1,6 @@
 """A TCP connection with the interface of a UDP socket: one packet a call, framed by RFC 4571 §2."""
 
+import select
 import socket
 import struct
 
@@ -41,6 +42,10 @@ class FramedTcp:
             if not more:
                 raise ConnectionError("the other side closed the connection")
             self._bytes += more
+
+    def has_more(self, timeout_s: float) -> bool:
+        """Wait for bytes, at most so long."""
+        return bool(self._bytes or select.select([self._tcp], [], [], timeout_s)[0])
 
     def is_closed_by_peer(self) -> bool:
         """Wait for the end of the connection; packets before it are thrown away."""
