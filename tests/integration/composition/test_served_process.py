@@ -23,6 +23,9 @@ from lecture_api.migrations.upgrade import current_revision, head_revision, upgr
 from tests.support.installation_people import MEMBER, password_of, signed_in
 from tests.support.server import ZHIJIAN, RunningServer
 
+#: Real starts, twice with the demo data: a busy machine needs its time.
+pytestmark = pytest.mark.timeout(240)
+
 METRICS_TOKEN = "only-for-prometheus"
 PLAIN = {"ZHIJIAN_LOG_FORMAT": "json"}
 
