@@ -56,6 +56,8 @@ async def test_page_plays_h264_and_sound_at_20_fps_over_dtls_1_2_and_gcm(tmp_pat
             assert transport["dtlsRole"] == "client"
         assert await player.evaluate("streams") == {"video": ["V0"], "audio": ["V0"]}
         assert (await node.control("GET", "/rooms/room"))["codec"] == "H264"
+        dropped = (await node.control("GET", "/status"))["engine"]["dropped"]
+        assert (dropped["stun_excess"], dropped["dtls_excess"]) == (0, 0), "limits cost a browser nothing"
 
 
 async def test_pages_connect_without_the_flag_that_allows_loopback_candidates(tmp_path: Path) -> None:

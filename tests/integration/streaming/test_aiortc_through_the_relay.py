@@ -30,6 +30,8 @@ async def test_h264_and_opus_frames_arrive(node: LiveNode) -> None:
         assert shown["codec"] == "H264"
         assert [entry["state"] for entry in shown["publications"]] == ["live", "live"]
         assert shown["viewers"] == 1
+        dropped = (await node.control("GET", "/status"))["engine"]["dropped"]
+        assert (dropped["stun_excess"], dropped["dtls_excess"]) == (0, 0), "limits cost a peer nothing"
 
 
 async def test_vp8_frames_arrive_where_vp8_is_accepted(node: LiveNode) -> None:
