@@ -315,7 +315,6 @@ impl Worker {
             }
         }
         let now = sys::monotonic();
-        media.output.pressure.begin(now);
         media.relay.end_batch(now, &mut media.output);
         turn
     }
@@ -452,10 +451,11 @@ impl Media {
     fn finish(&mut self, now: Nanos) {
         self.output.hand_over();
         let oldest = self.arrivals.iter().min().copied();
-        self.output.pressure.begin(oldest.unwrap_or(now));
+        self.output.pressure.begin(oldest.unwrap_or(now), now);
         let sent = self.output.arena.sent;
         self.relay.end_batch(now, &mut self.output);
         self.output.flush();
+        self.output.pressure.end();
         if self.output.arena.sent > sent {
             let done = sys::monotonic();
             for arrival in &self.arrivals {
