@@ -139,7 +139,10 @@ def pli(media_ssrc: int) -> bytes:
 
 
 class Harness:
-    """An engine on 127.0.0.1 with an ephemeral port, and everything it said so far."""
+    """An engine on 127.0.0.1 with an ephemeral port, and everything it said so far.
+
+    One media thread unless told otherwise: several hear of a command each in its own time.
+    """
 
     def __init__(
         self,
@@ -147,7 +150,7 @@ class Harness:
         addresses: list[str] | None = None,
         port: int = 0,
         feed_path: str | None = None,
-        workers: int = 0,
+        workers: int = 1,
         **timings: int,
     ) -> None:
         self.engine = Engine(
