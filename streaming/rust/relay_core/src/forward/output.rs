@@ -304,6 +304,9 @@ impl Output {
             return 0;
         };
         let (Some(rtx), Some(rtx_ssrc)) = (payload_type.rtx, self.rtx_ssrc) else {
+            if self.has_send_time {
+                return 0; // RTX was negotiated away; with a new time of sending it would be another packet under the same number.
+            }
             return self.compose(
                 payload_type.media,
                 (meta, payload, source.cache.padding(sequence)),
