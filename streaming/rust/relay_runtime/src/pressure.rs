@@ -6,9 +6,10 @@
 use relay_core::forward::{MILLISECOND, MediaKind, Nanos, SECOND};
 
 /// Later than this, …
-const LATE: Nanos = 300 * MILLISECOND;
-/// … in all it did for so long, and the thread is overloaded.
-const FOR_LONG: Nanos = 500 * MILLISECOND;
+const LATE: Nanos = 150 * MILLISECOND;
+/// … in all it did for so long, and the thread is overloaded. Together less than what fills the kernel's receive buffer, which drops sound
+/// as well as pictures.
+const FOR_LONG: Nanos = 150 * MILLISECOND;
 /// While it is, video is sent only this close behind its arrival: above the time between two frames, so that no core rests.
 const CLOSE: Nanos = 50 * MILLISECOND;
 /// Later than this even sound is given up.
