@@ -204,15 +204,21 @@ impl Story {
 
     fn move_client(&mut self, index: usize, port: u8) {
         let client = &mut self.clients[index];
-        client
-            .address
-            .set_port(20_000 + 256 * index as u16 + u16::from(port));
+        let before = client.address;
+        let port = 20_000 + 256 * index as u16 + u16::from(port);
+        client.address.set_port(port);
+        let moved = client.address;
         let ufrag = if index == VIEWER && self.restarts > 0 {
             format!("restart{}", self.restarts)
         } else {
             format!("ufrag{}", client.session.0)
         };
-        self.world.check(client.address, &ufrag);
+        self.world.check(moved, &ufrag);
+        // Who checks too often is not answered, and stays where he was.
+        let mut answered = self.world.sent.datagrams.iter();
+        if !answered.any(|(to, _)| *to == moved) {
+            self.clients[index].address = before;
+        }
     }
 
     fn command(&mut self, choice: u8, detail: u8) {
