@@ -33,8 +33,13 @@ test: setup ## set up, then run every test (Rust, web, Python, real browser)
 	cargo test --workspace --locked --quiet
 	$(say) "web client tests"
 	cd web_client && npm run --silent test
-	$(say) "Python, integration and browser tests"
-	$(BIN)/pytest
+	$(say) "browser tests; beside them, at low priority, all other Python tests"
+	@mkdir -p build; \
+	nice -n 10 $(BIN)/pytest -p no:cacheprovider --ignore tests/e2e > build/other-tests.log 2>&1 & \
+	$(BIN)/pytest tests/e2e && browser=0 || browser=$$?; \
+	wait $$! && other=0 || other=$$?; \
+	cat build/other-tests.log; \
+	[ $$browser = 0 ] && [ $$other = 0 ]
 
 check: setup ## lint, types, import rules, generated files and repository self-checks
 	$(say) "ruff"
