@@ -112,10 +112,17 @@ def app_with(runtime: Runtime, *routers: APIRouter) -> FastAPI:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The app on a real uvicorn on a free loopback port; yields host:port."""
+async def served(app: FastAPI, *, has_lifespan: bool = True) -> AsyncIterator[str]:
+    """The app on a real uvicorn on a free loopback port; yields host:port. Without `has_lifespan` somebody else
+    has started the app."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio", ws_ping_interval=None
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_level="warning",
+        ws="websockets-sansio",
+        ws_ping_interval=None,
+        lifespan="on" if has_lifespan else "off",
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

@@ -56,7 +56,7 @@ async def test_other_sites_get_no_trial(place: College) -> None:
 
 
 async def test_echo_answers_a_few_times_and_ends(place: College) -> None:
-    async with served(place.app) as address:
+    async with served(place.app, has_lifespan=False) as address:
         url = f"ws://{address}/api/diagnosis/echo"
         async with connect(url, origin=f"http://{address}", close_timeout=1) as socket:
             for number in range(routes.ECHOES_MAX):
@@ -69,7 +69,7 @@ async def test_echo_answers_a_few_times_and_ends(place: College) -> None:
 
 
 async def test_echo_refuses_other_sites_and_crowds(place: College, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with served(place.app) as address:
+    async with served(place.app, has_lifespan=False) as address:
         url = f"ws://{address}/api/diagnosis/echo"
 
         async def close_code(origin: str) -> int | None:
