@@ -113,8 +113,9 @@ def app_with(runtime: Runtime, *routers: APIRouter) -> FastAPI:
 
 @asynccontextmanager
 async def served(app: FastAPI, *, has_lifespan: bool = True) -> AsyncIterator[str]:
-    """The app on a real uvicorn on a free loopback port; yields host:port. Without `has_lifespan` somebody else
-    has started the app."""
+    """The app on a real uvicorn on a free loopback port; yields host:port. Without `has_lifespan` somebody
+    else has started the app.
+    """
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
