@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 LECTURER, MEMBER = "DEMO0011", "DEMO0015"
 DARK_S = 30.0
-# The bars, 5 s and 2 s, are for a quiet machine and read from the figures; on a busy one the picture only has
-# to come back by itself.
+# The bars are 5 s and 2 s. The second is not met yet by a viewer who was on TCP before (3.8 s): this
+# test only demands that the picture comes back by itself, and writes the figures down.
 TCP_WITHIN_S, BACK_WITHIN_S = 15.0, 15.0
 NOTE_FRAMES = """
 () => {
